@@ -1,0 +1,212 @@
+"""The SQL engines the framework runs on: SQLite embedded, PostgreSQL for many machines.
+
+Both are opened the one way that keeps what was accepted:
+
+* SQLite: write-ahead log, ``synchronous=FULL`` (a commit survives a power cut), foreign keys on, and every
+  transaction that may write starts with ``BEGIN IMMEDIATE``. A transaction that begins reading and writes later
+  fails at once when another writer was faster, whatever the busy timeout says; starting as a writer waits instead.
+* PostgreSQL: ``idle_in_transaction_session_timeout``, so that a stopped process does not hold its row locks for ever.
+
+Statements' parameters never appear in errors or logs: they are customers' words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+from hitl_core.errors import ConfigurationError, StoreError
+
+__all__ = ["UtcDateTime", "begin_read", "begin_write", "create_engine", "insert"]
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+_BEGIN = "hitl_begin"
+_EXTRAS = {"sqlite": "eventlog", "postgresql": "postgres"}
+
+_busy_timeouts: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+_writers: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware point in time, stored in UTC with microseconds and read back in UTC.
+
+    SQLite has no time zones: there the column holds UTC text, which also sorts and compares as time.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Use the zone-aware column type where the database has one."""
+        return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware time into the stored form.
+
+        :raises ValueError: for a naive time, whose meaning would depend on the machine.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored; use datetime.now(UTC)")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn the stored form into an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def create_engine(
+    url: str | URL,
+    *,
+    busy_timeout: float = 10.0,
+    idle_in_transaction_timeout: float = 30.0,
+    pool_size: int = 10,
+) -> AsyncEngine:
+    """Open an engine by URL: ``sqlite:///desk.db`` or ``postgresql://user@host/name``.
+
+    :param busy_timeout: seconds a writer waits for another one before it gives up; SQLite only.
+    :param idle_in_transaction_timeout: seconds after which PostgreSQL ends a transaction whose client went silent.
+    :param pool_size: connections kept open.
+    :raises ConfigurationError: for another database, a database in memory, or a driver that is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "the database URL cannot be read; write sqlite:///file.db or postgresql://user@host/name"
+        ) from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise ConfigurationError(
+            f"no engine for {parsed.drivername!r}; use sqlite:///file.db or postgresql://user@host/name"
+        )
+    parsed = parsed.set(drivername=driver)
+    backend = parsed.get_backend_name()
+    options: dict[str, Any] = {"pool_size": pool_size, "hide_parameters": True}
+    if backend == "sqlite":
+        if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
+            raise ConfigurationError(
+                "a SQLite database in memory cannot serve several tasks at once; name a file: sqlite:///file.db"
+            )
+        options["connect_args"] = {"timeout": busy_timeout}
+    else:
+        options["pool_pre_ping"] = True
+        options["connect_args"] = {
+            "server_settings": {
+                "application_name": "hitl",
+                "idle_in_transaction_session_timeout": str(round(idle_in_transaction_timeout * 1000)),
+            }
+        }
+    try:
+        engine = create_async_engine(parsed, **options)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed; run: pip install 'hitl-core[{_EXTRAS[backend]}]'"
+        ) from error
+    if backend == "sqlite":
+        _busy_timeouts[engine.sync_engine] = busy_timeout
+        event.listen(engine.sync_engine, "connect", _open_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own habit of opening transactions late is what BEGIN IMMEDIATE replaces.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode")
+        (mode,) = cursor.fetchone()
+        if mode != "wal":
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+    finally:
+        cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+
+
+@asynccontextmanager
+async def begin_write(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that may write; it commits at the end of the block and rolls back on an exception.
+
+    On SQLite the process's writers take turns here, so that they wait in order instead of polling for the file's
+    lock. Do not open a second one inside the block: SQLite has one writer, and the second would wait for itself.
+
+    :raises StoreError: when another writer held the database longer than the engine's busy timeout.
+    """
+    if engine.dialect.name != "sqlite":
+        async with engine.begin() as connection:
+            yield connection
+        return
+    lock = _writers.setdefault(engine.sync_engine, asyncio.Lock())
+    patience = _busy_timeouts.get(engine.sync_engine, 10.0)
+    try:
+        async with asyncio.timeout(patience):
+            await lock.acquire()
+    except TimeoutError:
+        raise _locked(patience) from None
+    try:
+        async with engine.connect() as connection:
+            try:
+                await connection.begin()
+            except OperationalError as error:
+                if "locked" in str(error.orig):
+                    raise _locked(patience) from None
+                raise
+            yield connection
+            await connection.commit()
+    finally:
+        lock.release()
+
+
+def _locked(patience: float) -> StoreError:
+    return StoreError(
+        f"another writer held the SQLite database for more than {patience:g} s; "
+        "look for a long or nested write transaction, or move to PostgreSQL"
+    )
+
+
+@asynccontextmanager
+async def begin_read(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that only reads, from one consistent snapshot, and waits for no writer."""
+    async with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            reading = await connection.execution_options(**{_BEGIN: "BEGIN"})
+        else:
+            reading = await connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        async with reading.begin():
+            yield reading
+
+
+def insert(connection: AsyncConnection | AsyncEngine, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an ``INSERT`` of the connection's dialect, which has ``on_conflict_do_update`` and ``_nothing``."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
