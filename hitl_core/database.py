@@ -198,9 +198,7 @@ async def begin_read(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         if engine.dialect.name == "sqlite":
             reading = await connection.execution_options(**{_BEGIN: "BEGIN"})
         else:
-            reading = await connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            reading = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with reading.begin():
             yield reading
 
