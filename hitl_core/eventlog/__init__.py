@@ -1,7 +1,7 @@
 """An append-only log of events with three readers: signed webhooks, cursor pull with long poll, and SSE.
 
 The log lives in the host's database. The host appends in its own transaction (a transactional outbox): what the
-transaction decides and the events that tell of it, with every obligation to deliver them, commit together or not at all.
+transaction decides, the events that tell of it and every obligation to deliver them commit together or not at all.
 
     tables = define_tables(metadata)
     engine = create_engine("sqlite:///desk.db")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -113,7 +112,7 @@ class EventPage:
     cursor: str
     """Where to go on; also set, and further on, when a type filter let nothing through."""
     more: bool
-    """Whether the next page already has events (before the type filter), so that asking again need not wait."""
+    """Whether the next page already has events, so that asking again need not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,16 @@ class Endpoint:
     """When each of its secrets stops signing, the current one (None) first."""
     created_at: datetime
     updated_at: datetime
+
+    def require_enabled(self) -> None:
+        """Refuse to go on with an endpoint nothing is sent to.
+
+        :raises InvalidEndpointError: when it is disabled.
+        """
+        if self.status != "enabled":
+            raise InvalidEndpointError(
+                f"the webhook endpoint is disabled ({self.disabled_reason}); enable it first, then send again"
+            )
 
 
 @dataclass(frozen=True, slots=True)

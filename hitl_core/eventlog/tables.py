@@ -26,8 +26,8 @@ class EventTables:
 def define_tables(metadata: sa.MetaData, prefix: str = "") -> EventTables:
     """Add the log's tables to the host's metadata.
 
-    Create them with the host's migrations or ``metadata.create_all``. Names of tables and indexes start with ``prefix``,
-    so two logs fit into one database.
+    Create them with the host's migrations or ``metadata.create_all``. Names of tables and indexes start with
+    ``prefix``, so two logs fit into one database.
     """
     big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     streams = sa.Table(
