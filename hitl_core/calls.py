@@ -246,7 +246,11 @@ class FindMessage(Model):
     known_ids: frozenset[str] = frozenset()
 
 
-class Found(Model):
+class Finding(Model):
+    """What a search for an ambiguous write came to: :class:`Found`, :class:`Absent` or :class:`Inconclusive`."""
+
+
+class Found(Finding):
     """It took effect, and this is it."""
 
     outcome: Literal["found"] = "found"
@@ -254,13 +258,13 @@ class Found(Model):
     sent: SentMessage | None = None
 
 
-class Absent(Model):
+class Absent(Finding):
     """It did not take effect; a repeat is safe."""
 
     outcome: Literal["absent"] = "absent"
 
 
-class Inconclusive(Model):
+class Inconclusive(Finding):
     """It cannot be told, or not yet.
 
     :param retry_after: seconds after which asking again may help.
@@ -268,9 +272,6 @@ class Inconclusive(Model):
 
     outcome: Literal["inconclusive"] = "inconclusive"
     retry_after: float | None = None
-
-
-Finding: TypeAlias = Found | Absent | Inconclusive
 
 
 class SessionState(Model):

@@ -26,7 +26,10 @@ Messages name the next step. They never contain a secret or a customer's words.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from hitl_core.sessions import HitlSession
 
 __all__ = [
     "AmbiguousOutcomeError",
@@ -115,6 +118,8 @@ class ProviderError(HitlError):
         self.request_id = request_id
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after = retry_after
+        self.session: HitlSession | None = None
+        """The session that exists by now, when ``start_hitl`` failed after opening it."""
 
     def __str__(self) -> str:
         where = "/".join(part for part in (self.provider, self.connection, self.operation) if part)

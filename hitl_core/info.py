@@ -45,6 +45,7 @@ class Capabilities(Model):
     :param reopen: a customer's message can reopen an ended session.
     :param bot_author: the bot's messages are shown as the bot's (behaviour F18).
     :param idempotent: hooks whose key the vendor honours, so that a repeat is harmless.
+    :param placeholders: openers of the vendor's template syntax, made harmless in relayed text.
     :param unresolved: what to do with a send that stayed ambiguous: repeat it, or hold it for a person.
     """
 
@@ -68,6 +69,7 @@ class Capabilities(Model):
     queue_position: bool = False
     survey: bool = False
     idempotent: frozenset[Literal["create_user", "start_hitl", "send_message", "stop_hitl"]] = frozenset()
+    placeholders: tuple[str, ...] = ("{{", "{%")
     unresolved: Literal["resend", "hold"] = "hold"
 
     @field_validator("message_types")
