@@ -17,7 +17,7 @@ from hitl_core.errors import ConfigurationError, ProviderLoadError
 from hitl_core.extensions import load_extensions
 from hitl_core.hooks import Hooks
 from hitl_core.info import ProviderInfo, ProviderSettings
-from hitl_core.logs import get_logger
+from hitl_core.logs import get_logger, register_secret
 from hitl_core.netguard import AddressPolicy
 from hitl_core.people import BotIdentity
 from hitl_core.plans import describe_invalid
@@ -99,7 +99,9 @@ def connect_class(
     valid = parse_settings(info, settings)
     key = f"{tenant}/{_alias(alias or info.name)}"
     clock = clock or SystemClock()
-    log = get_logger(key, secrets=_secrets(valid))
+    for secret in _secrets(valid):
+        register_secret(secret)
+    log = get_logger(key)
     wire = as_transport(transport)
     client = HttpClient(
         wire,
@@ -165,7 +167,7 @@ def _alias(alias: str) -> str:
     return alias
 
 
-def _secrets(settings: ProviderSettings) -> list[str]:
+def _secrets(settings: ProviderSettings) -> list[SecretStr]:
     values = [getattr(settings, name) for name in type(settings).model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-    return [item.get_secret_value() for item in flat if isinstance(item, SecretStr)]
+    return [item for item in flat if isinstance(item, SecretStr)]

@@ -29,7 +29,7 @@ def _blocking(
         async def run() -> R:
             return await method(self.connection, *args, **kwargs)
 
-        return self._run(run)  # noqa: SLF001 - the wrapper is a method of the class
+        return self._run(run)
 
     return update_wrapper(wait, method)
 
