@@ -14,7 +14,7 @@ transaction decides, the events that tell of it and every obligation to deliver 
 
     page = await log.read("bot_1", after=cursor, wait=30)          # pull
     return await sse_response(log, "bot_1", last_event_id)         # live
-    async with WebhookDispatcher(log, GuardedSender(client)): ...  # push
+    async with GuardedSender(policy) as sender, WebhookDispatcher(log, sender): ...   # push
 """
 
 from hitl_core.eventlog.dispatcher import DeliveryPolicy, WebhookDispatcher

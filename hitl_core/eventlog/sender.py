@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
+
+from hitl_core._http.guarded import GuardedClient
+from hitl_core.errors import HitlError
+from hitl_core.netguard import AddressPolicy, BlockedAddressError, HostNotFoundError
 
 __all__ = ["GuardedSender", "SendResult", "Sender", "parse_retry_after"]
 
@@ -17,7 +22,8 @@ class SendResult:
 
     :param status: HTTP status; None when there was no answer.
     :param retry_after: seconds the receiver asked to wait.
-    :param error: class of a failure without an answer, such as ``timeout``, ``connect``, ``blocked_address``.
+    :param error: class of a failure without an answer, such as ``timeout``, ``connect``, ``blocked_address``,
+        ``host_not_found``, ``protocol``.
     """
 
     status: int | None = None
@@ -39,40 +45,54 @@ class Sender(Protocol):
         ...
 
 
-class _Client(Protocol):
-    async def post(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        content: bytes,
-        timeout: float,  # noqa: ASYNC109  as above
-    ) -> tuple[int, Mapping[str, str]]: ...
-
-
 class GuardedSender:
-    """Sends through the guarded client, which refuses private and reserved addresses unless its policy allows them."""
+    """Sends only to addresses a policy passes: a tenant's webhook URL must not reach into the host's own network.
 
-    def __init__(self, client: _Client) -> None:
-        self._client = client
+        async with GuardedSender(AddressPolicy()) as sender, WebhookDispatcher(log, sender):
+            ...
+
+    :param policy: which addresses may be posted to; public ones over https when left out.
+    :param client: a client to use instead of one made from the policy; it stays the caller's to close.
+    """
+
+    def __init__(self, policy: AddressPolicy | None = None, *, client: GuardedClient | None = None) -> None:
+        self._client = client or GuardedClient(policy or AddressPolicy())
+        self._own = client is None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close idle connections."""
+        if self._own:
+            await self._client.aclose()
 
     async def post(
         self,
         url: str,
         headers: Mapping[str, str],
         content: bytes,
-        timeout: float,  # noqa: ASYNC109  handed on
+        timeout: float,  # noqa: ASYNC109  the client bounds the whole exchange by it
     ) -> SendResult:
-        """Post and translate the client's answer or error."""
+        """Post, and translate the client's answer or error."""
         try:
-            status, answer = await self._client.post(url, headers=headers, content=content, timeout=timeout)
+            reply = await self._client.post(url, headers=headers, content=content, timeout=timeout)
+        except BlockedAddressError:
+            return SendResult(error="blocked_address")
         except TimeoutError:
             return SendResult(error="timeout")
+        except HostNotFoundError:
+            return SendResult(error="host_not_found")
         except OSError:
             return SendResult(error="connect")
-        except Exception as error:  # noqa: BLE001  every failure is a failed attempt
-            return SendResult(error=type(error).__name__)
-        return SendResult(status, parse_retry_after(answer.get("retry-after"), now=datetime.now(UTC)))
+        except HitlError:
+            return SendResult(error="protocol")
+        return SendResult(reply.status, parse_retry_after(reply.headers.get("retry-after"), now=datetime.now(UTC)))
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -27,6 +27,7 @@ from hitl_core.eventlog.models import (
 )
 from hitl_core.eventlog.obligations import Obligations
 from hitl_core.eventlog.signing import first_secret, rotated, secret_expiries
+from hitl_core.netguard import AddressPolicy, BlockedAddressError
 
 __all__ = ["Webhooks"]
 
@@ -39,10 +40,13 @@ class Webhooks:
 
     Endpoint ids are unique within their stream, so a tenant sees and changes only its own. Methods with ``conn`` run in
     the caller's write transaction when one is given, else in their own.
+
+    :param policy: refuses a URL at :meth:`put` that the sender would not post to; names are resolved only when sending.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, policy: AddressPolicy | None = None) -> None:
         self._log = log
+        self._policy = policy
         self._t = log.tables
         self._obligations = Obligations(log)
 
@@ -63,9 +67,14 @@ class Webhooks:
         :param types: event types it wants; None or empty means all.
         :returns: the endpoint, and its secret (``whsec_…``) when it was created: shown this once only.
         :raises InvalidEndpointError: for a URL that is not absolute http(s), or carries a user name or password;
-            for an id that is not 1 to 64 of ``A-Z a-z 0-9 _ . -``; for a bad type name.
+            for one the policy refuses; for an id that is not 1 to 64 of ``A-Z a-z 0-9 _ . -``; for a bad type name.
         """
         _check(id, url, types)
+        if self._policy is not None:
+            try:
+                self._policy.check_url(url)
+            except BlockedAddressError as error:
+                raise InvalidEndpointError(f"nothing may be sent to this webhook URL. {error}") from None
         t = self._t.endpoints
         values = {
             "url": url,
