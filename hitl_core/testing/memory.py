@@ -37,7 +37,6 @@ from hitl_core.info import Capabilities, Limits, ProviderInfo, ProviderSettings,
 from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Text, parse_message
 from hitl_core.people import Agent, BotIdentity, EndUser, ExternalUser
 from hitl_core.sessions import HitlSession, SessionRef
-from hitl_core.signatures import HmacScheme
 from hitl_core.spec import hookimpl
 from hitl_core.webhooks import Parsed, ParseWebhook, WebhookDelivery, WebhookRequest
 
@@ -155,18 +154,6 @@ class MemorySettings(ProviderSettings):
     helpdesk: MemoryHelpdesk = Field(repr=False)
 
 
-SCHEME = HmacScheme(
-    header="webhook-signature",
-    encoding="base64",
-    prefix="v1,",
-    template="{id}.{timestamp}.{body}",
-    timestamp_header="webhook-timestamp",
-    id_header="webhook-id",
-    secret_encoding="whsec",  # noqa: S106 - the name of an encoding
-    multiple=" ",
-)
-
-
 class MemoryProvider:
     """Every hook, against a :class:`MemoryHelpdesk`."""
 
@@ -276,7 +263,7 @@ class MemoryProvider:
     @hookimpl
     def verify_webhook(self, request: WebhookRequest) -> WebhookDelivery:
         """Standard Webhooks."""
-        verified = self._ctx.verify_signature(SCHEME, request)
+        verified = self._ctx.verify_signature(standard_webhooks.SCHEME, request)
         identity = (verified.id if verified else None) or request.headers.get("webhook-id") or "unsigned"
         try:
             sessions = {str(fact["ticket"]) for fact in json.loads(request.body)["facts"]}
