@@ -483,17 +483,26 @@ async def test_a_drip_of_bytes_is_bounded_by_the_total_time():
     assert (caught.value.reason, caught.value.retryable) == ("timeout", True)
 
 
-async def test_redirects_share_one_total_time():
-    async def slower(request: Request) -> AsyncGenerator[bytes]:
-        if "/last" in request.line:
-            await asyncio.Event().wait()
-        yield redirect("/last")
+class Noting(GuardedClient):
+    """Takes note of the time each hop is given."""
 
-    async with served(slower) as server, asyncio.timeout(5):
-        with pytest.raises(DownloadError) as caught:
-            await downloader(server, timeout=0.1).fetch(server.url())
-    assert caught.value.reason == "timeout"
-    assert len(server.requests) == 2
+    def __init__(self, policy: AddressPolicy) -> None:
+        super().__init__(policy, keep_alive=0)
+        self.given: list[float] = []
+
+    def stream_get(self, url, *, max_bytes, timeout, headers=None):
+        self.given.append(timeout)
+        return super().stream_get(url, max_bytes=max_bytes, timeout=timeout, headers=headers)
+
+
+async def test_redirects_share_one_total_time():
+    async with served(redirect("/again")) as server:
+        policy = AddressPolicy(allow={server.netloc})
+        client = Noting(policy)
+        with pytest.raises(DownloadError, match="redirects"):
+            await Downloader(policy, timeout=20, client=client).fetch(server.url())
+    assert len(client.given) == 4
+    assert 20 >= client.given[0] > client.given[1] > client.given[2] > client.given[3] > 0
 
 
 async def test_a_compressed_body_is_refused_not_unpacked():
