@@ -25,25 +25,24 @@ MASK = "[redacted]"
 # Shorter ones would blank out ordinary words; a secret this short protects nothing anyway.
 _SHORTEST_SECRET = 6
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A header in any of the forms a library prints it: `Authorization: Bearer x`, `'cookie': 'x'`, `(b'cookie', b'x')`.
-    (
-        re.compile(
-            r"""(?ix) ( \b (?: proxy- )? authorization | \b (?: set- )? cookie ) (?P<quote> ['"]? )
-                ( \s* [:=,] \s* (?: b? ['"] )? ) (?: (?<= ['"] ) [^'"\r\n]* | [^'"\r\n]* )"""
+_HEADER = r"(\b (?: proxy- )? authorization | \b (?: set- )? cookie )"
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.VERBOSE), replacement)
+    for pattern, replacement in (
+        # `'cookie': 'x'`, `(b'cookie', b'x')`: up to the quote that opened it
+        (rf"""(?i: {_HEADER} (['"]? \s* [:=,] \s* b? (['"])) (?: (?!\3) [^\r\n] )* )""", rf"\1\2{MASK}"),
+        # `Authorization: Bearer x`: the rest of the line
+        (rf"""(?i: {_HEADER} (\s* [:=] \s*) (?! b? ['"]) [^\r\n]* )""", rf"\1\2{MASK}"),
+        # The scheme alone, but not "basic authentication": a credential has more than small letters.
+        (r"\b ((?i: bearer | basic)) \s+ (?= [a-z]* [^a-z\s.,;:] ) [\w.~+/=:-]{6,}", rf"\1 {MASK}"),
+        # `?api_key=x`, `client_secret=x`, `"refresh_token": "x"`
+        (
+            r"""((?i: token | key | secret | password | passwd | signature )) ( = | ['"] \s* : \s* ['"] )
+                (?! \[redacted ) [^\s&"'<>,;)\]}]+""",
+            rf"\1\2{MASK}",
         ),
-        rf"\1\g<quote>\3{MASK}",
-    ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]{6,}"), rf"\1 {MASK}"),
-    # `?api_key=x`, `&token=x`, `client_secret=x`, `"refresh_token": "x"`
-    (
-        re.compile(
-            r"""(?ix) ( [\w-]* (?: token | key | secret | password | passwd | signature ) )
-                ( = | ['"] \s* : \s* ['"] ) [^\s&"'<>,;)\]}]+"""
-        ),
-        rf"\1\2{MASK}",
-    ),
-    (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{MASK}"),
+        (r"whsec_[A-Za-z0-9+/=_-]+", f"whsec_{MASK}"),
+    )
 )
 
 # By identity and weakly: a secret is masked exactly as long as somebody holds it, and rotating tokens cost nothing.

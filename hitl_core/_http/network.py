@@ -1,4 +1,4 @@
-"""The network as the other side. The only module that imports httpx."""
+"""The network as the other side: httpx, kept to carrying one request at a time."""
 
 from __future__ import annotations
 
