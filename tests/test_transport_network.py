@@ -285,7 +285,7 @@ def test_the_reason_for_no_connection_is_named_from_beneath_the_libraries(cause,
 
 async def test_a_url_httpx_does_not_take_was_not_sent():
     with pytest.raises(TransportFailure, match="URL is not valid") as caught:
-        await NetworkTransport().send(HttpRequest("GET", "http://[", {}), timeout=1, max_bytes=1)
+        await NetworkTransport().send(HttpRequest("GET", "http://h:x/", {}), timeout=1, max_bytes=1)
     assert caught.value.sent is False
 
 
