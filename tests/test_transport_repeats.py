@@ -1,4 +1,4 @@
-"""What is repeated, what is never repeated, and what the caller is told (architecture of failures; behaviour F37)."""
+"""What is repeated, what is never repeated, and what the caller is told (behaviour S244, F37)."""
 
 import asyncio
 from datetime import timedelta
