@@ -21,7 +21,8 @@ async def close_on_signals(log: EventLog) -> AsyncIterator[None]:
 
     ASGI servers wait for open responses to end *before* they run the lifespan's shutdown, so a lifespan alone would
     leave Ctrl-C waiting for streams that never end. The handlers installed before, such as the server's, run as well.
-    Outside the main thread, where Python allows no handlers, only the end of the block closes the log.
+    Also bound the server's patience (uvicorn: ``timeout_graceful_shutdown``): a client that stopped reading altogether
+    keeps its closed connection open until then. Outside the main thread, where Python allows no handlers, only the end of the block closes the log.
     """
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()

@@ -80,8 +80,9 @@ class Receiver:
     async def post(self, url, headers, content, timeout):  # noqa: ASYNC109  the protocol's parameter
         self.posted.append(Posted(url, dict(headers), content, self.clock.now()))
         answer = self.answers.pop(0) if self.answers else self.answer
-        if self.gate is not None:
-            await self.gate.wait()
+        gate = self.gate
+        if gate is not None:
+            await gate.wait()
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -120,7 +121,7 @@ def postgres() -> Iterator[str]:
         account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     data = home / "data"
     try:
-        subprocess.run(  # noqa: S603  our own command
+        subprocess.run(
             [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
             check=True, capture_output=True, cwd=home, **account,
         )  # fmt: skip
@@ -128,14 +129,14 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(home)
         pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
     with (home / "log").open("wb") as output:
-        server = subprocess.Popen(  # noqa: S603  our own command
+        server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
             stdout=output, stderr=output, cwd=home, **account,
         )  # fmt: skip
     try:
         ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
         for _ in range(200):
-            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:  # noqa: S603  as above
+            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:
                 break
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.05)

@@ -206,7 +206,8 @@ async def test_a_slow_reader_is_cut_off_and_comes_back_where_it_was(connect, app
     await tools.eventually(lambda: client.messages)
     client.reading.clear()
     second = await append(n=2)
-    await client.task
+    async with asyncio.timeout(10):
+        await client.task
     assert not client.complete, "the connection breaks, so the browser reconnects"
     again = await connect(client.last_event_id)
     await tools.eventually(lambda: again.messages)
@@ -270,7 +271,7 @@ async def test_ctrl_c_of_a_real_server_does_not_wait_for_open_streams(tmp_path, 
     listener = socket.create_server(("127.0.0.1", 0))
     errors = tmp_path / "errors"
     with listener, errors.open("wb") as stderr:
-        server = subprocess.Popen(  # noqa: ASYNC220, S603  our own program
+        server = subprocess.Popen(  # noqa: ASYNC220  our own program
             [sys.executable, "-W", "error", "-c", SERVER, f"sqlite:///{tmp_path / 'log.db'}", str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdout=subprocess.PIPE,

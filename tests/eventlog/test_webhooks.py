@@ -246,6 +246,22 @@ async def test_a_given_up_event_lets_its_subject_go_on(log, append, receiver, se
     assert await hooks.counts("bot") == {"pending": 0, "delivered": 1, "failed": 1, "discarded": 0}
 
 
+async def test_what_waits_behind_a_failing_event_follows_at_once_when_it_is_replayed(
+    append, dispatcher, receiver, secret, clock, hooks
+):
+    receiver.answers = [SendResult(500), SendResult(500)]
+    events = [await append(subject="a", n=n) for n in range(4)]
+    await dispatcher.run_once()
+    clock.advance(5)
+    await dispatcher.run_once()
+    waiting = await hooks.deliveries("bot")
+    assert {delivery.next_attempt_at for delivery in waiting} == {clock.now() + timedelta(minutes=5)}
+    receiver.posted.clear()
+    await hooks.replay("bot", waiting[-1].id)
+    await dispatcher.run_once()
+    assert receiver.ids == [event.id for event in events]
+
+
 async def test_one_subject_is_never_sent_twice_at_once(append, dispatcher, receiver, secret, tools):
     receiver.gate = asyncio.Event()
     for _ in range(3):
@@ -311,6 +327,45 @@ async def test_a_result_that_comes_after_the_lease_was_lost_changes_nothing(
     assert (delivery.status, delivery.attempts, delivery.last_status) == ("delivered", 2, 204)
     log_lines = await hooks.attempts("bot", delivery.id)
     assert [(line.n, line.status, line.error) for line in log_lines] == [(1, 500, "http_500"), (2, 204, None)]
+
+
+async def test_a_late_failure_does_not_take_the_lease_from_the_attempt_that_followed_it(
+    log, append, dispatcher, receiver, secret, clock, tools, hooks
+):
+    first, second = asyncio.Event(), asyncio.Event()
+    receiver.gate = first
+    receiver.answers = [SendResult(500), SendResult(204)]
+    await append()
+    early = asyncio.create_task(dispatcher.run_once())
+    await tools.eventually(lambda: len(receiver.posted) == 1)
+    receiver.gate = second
+    clock.advance(30)
+    late = asyncio.create_task(dispatcher.run_once())
+    await tools.eventually(lambda: len(receiver.posted) == 2)
+    first.set()
+    await tools.eventually(lambda: len(dispatcher._jobs) == 1)
+    (delivery,) = await hooks.deliveries("bot")
+    assert (delivery.status, delivery.failures) == ("pending", 0)
+    assert await WebhookDispatcher(log, receiver).run_once() == 0
+    second.set()
+    await asyncio.gather(early, late)
+    assert (await hooks.counts("bot"))["delivered"] == 1
+
+
+async def test_a_failure_that_comes_after_the_endpoint_was_disabled_owes_nothing_new(
+    log, append, receiver, secret, tools, hooks
+):
+    dispatcher = WebhookDispatcher(log, receiver, policy=DeliveryPolicy(schedule=(0,)))
+    receiver.gate = asyncio.Event()
+    receiver.answers = [SendResult(500)]
+    await append()
+    sending = asyncio.create_task(dispatcher.run_once())
+    await tools.eventually(lambda: len(receiver.posted) == 1)
+    endpoint = await hooks.disable("bot", "main", "switched off by Ada")
+    receiver.gate.set()
+    await sending
+    assert endpoint.disabled_reason == "switched off by Ada"
+    assert await hooks.counts("bot") == {"pending": 0, "delivered": 0, "failed": 0, "discarded": 1}
 
 
 async def test_many_dispatchers_send_each_delivery_once_and_in_order(log, append, tools, clock, secret, hooks):

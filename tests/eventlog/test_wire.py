@@ -142,6 +142,12 @@ async def test_failures_without_an_answer_have_a_class(unused_port):
     assert [refused.error, unknown.error, odd.error] == ["connect", "host_not_found", "protocol"]
 
 
+async def test_a_sender_without_a_policy_posts_to_public_addresses_only(http):
+    async with GuardedSender() as sender:
+        assert (await sender.post(http.url, {}, b"{}", 5)).error == "blocked_address"
+    assert http.requests == []
+
+
 async def test_a_receiver_that_does_not_answer_is_a_time_out(http):
     http.open.clear()
     async with GuardedSender(AddressPolicy(allow=[http.address])) as sender:
