@@ -173,11 +173,11 @@ async def test_reads_and_harmless_writes_are_repeated_and_end_as_unavailable(met
     assert len(transport.requests) == 4
 
 
-async def test_a_keyed_write_that_kept_failing_with_5xx_ends_as_unavailable():
+async def test_a_keyed_write_that_kept_failing_with_5xx_stays_ambiguous_but_may_be_repeated():
     client, transport, _ = make([500] * 4)
     error = await fails(client, key="k1")
-    assert type(error) is errors.ProviderUnavailableError
-    assert error.status == 500
+    assert type(error) is errors.AmbiguousOutcomeError
+    assert (error.status, error.retryable) == (500, True)
     assert len(transport.requests) == 4
 
 
@@ -291,7 +291,7 @@ async def test_a_slow_answer_counts_towards_the_total():
         (reply(503, headers={"Retry-After": "0"}), errors.ProviderUnavailableError, 0.0),
         (not_sent(), errors.ProviderUnavailableError, None),
         (ambiguous(), errors.AmbiguousOutcomeError, None),
-        (500, errors.ProviderUnavailableError, None),
+        (500, errors.AmbiguousOutcomeError, None),
     ],
 )
 async def test_where_waits_raise_nothing_sleeps_and_nothing_is_repeated(first, kind, retry_after):

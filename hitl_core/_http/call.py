@@ -193,7 +193,7 @@ class Call:
         code = None if vendor is None else identifier(vendor.code)
         request_id = identifier(None if vendor is None else vendor.request_id, response=response)
         facts: _Facts = {"status": response.status, "code": code, "request_id": request_id}
-        if fate is Fate.CRASHED and not (self.harmless or self.keyed):
+        if fate is Fate.CRASHED and not self.harmless:
             return Failure(fate, self._ambiguous("the helpdesk failed over it", **facts))
         error = self._error(kind, text, **facts, retryable=retryable, retry_after=retry_after)
         return Failure(fate, error, retry_after)
