@@ -66,7 +66,7 @@ class OpenConnection(Model):
 class AccountProfile(Model):
     """What this account's plan and mode really allow; ``None`` leaves what the provider declares.
 
-    :param account: the vendor's id of the account.
+    :param account: the vendor's id of the account; a delivery that names another one is refused.
     """
 
     capabilities: Capabilities | None = None
@@ -79,7 +79,12 @@ class CloseConnection(Model):
 
 
 class CheckAccount(Model):
-    """Find out whether everything is in place."""
+    """Find out whether everything is in place.
+
+    :param webhook_url: where our webhook is to be reached, when it is known.
+    """
+
+    webhook_url: str | None = None
 
 
 class CheckResult(Model):
@@ -116,7 +121,9 @@ class StartHitl(Model):
     :param relay: the history; place as many items as the opening can carry and say how many.
     :param options: JSON form of the provider's options, already validated.
     :param external_id: our id to write on the session.
-    :param key: idempotency key; equal when the same start is repeated.
+    :param previous: the ended session this one follows, for vendors that link the two.
+    :param key: idempotency key of this step; equal when the same step is repeated.
+    :param step: number of the step, from 0.
     :param resume: what the previous step handed back, for vendors that need several steps.
     """
 
@@ -126,22 +133,30 @@ class StartHitl(Model):
     relay: tuple[RelayItem, ...] = ()
     options: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     external_id: str | None = None
+    previous: SessionRef | None = None
     key: str
+    step: int = Field(default=0, ge=0)
     resume: dict[str, JsonValue] | None = Field(default=None, repr=False)
 
 
 class StartedSession(Model):
     """A session was opened, or a step towards it was taken.
 
+    After the one write that cannot be repeated blindly nothing may fail: what is left to do goes into ``resume``.
+
     :param session: required once ``resume`` is ``None``.
     :param relayed: how many of ``relay`` are placed; the connection sends the others.
+    :param ids: the vendor's ids of the messages the opening made, for echo suppression.
     :param cursor: where reading the session begins.
+    :param warnings: what could not be set and did not matter enough to fail, in sentences.
     :param resume: not ``None``: call again with it for the next step.
     """
 
     session: HitlSession | None = None
     relayed: int = Field(default=0, ge=0)
+    ids: tuple[str, ...] = ()
     cursor: str | None = None
+    warnings: tuple[str, ...] = ()
     resume: dict[str, JsonValue] | None = Field(default=None, repr=False)
 
 
@@ -171,16 +186,18 @@ class SentMessage(Model):
     """A message was added.
 
     :param ids: the vendor's ids of what was added, for echo suppression.
+    :param state: how the session stands after it, when the answer tells.
     """
 
     ids: tuple[str, ...] = ()
+    state: SessionState | None = None
 
 
 class StopHitl(Model):
     """End a session; ending an ended one is no error.
 
     :param reason: why, in our words; providers map it.
-    :param message: a last text for the agents.
+    :param message: a last text for the agents; only where ``capabilities.stop_message`` is declared.
     """
 
     session: HitlSession
@@ -277,11 +294,13 @@ class Inconclusive(Finding):
 class SessionState(Model):
     """How a session stands now.
 
+    :param final: ended for good; what comes next needs a new session.
     :param status: the vendor's own word for it.
     :param moved_to: the session it was merged into.
     """
 
     open: bool
+    final: bool = False
     agent: Agent | None = None
     status: str | None = None
     updated_at: AwareDatetime | None = None
@@ -304,6 +323,9 @@ class ListEvents(Model):
 class EventPage(Model):
     """A page of a session's events, and its state at the time of reading.
 
+    Messages are in ``events``; assignment and open or closed may be left to ``state``.
+
+    :param gap: the vendor no longer shows everything since the cursor: something may be missing.
     :param cursor: where the next read begins.
     :param more: there is more to read now.
     """
@@ -312,6 +334,7 @@ class EventPage(Model):
     state: SessionState | None = None
     cursor: str | None = None
     more: bool = False
+    gap: bool = False
 
 
 class ListChanges(Model):

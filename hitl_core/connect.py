@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr, ValidationError
 
 from hitl_core._http import Budget, HttpClient, MemoryBudget, Transport, as_transport
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.connection import Connection
-from hitl_core.context import ProviderContext, current_deadline
+from hitl_core.context import Fetch, ProviderContext, current_deadline
 from hitl_core.discovery import Plugin, load_provider
-from hitl_core.download import Downloader
 from hitl_core.errors import ConfigurationError, ProviderLoadError
 from hitl_core.extensions import load_extensions
 from hitl_core.hooks import Hooks
@@ -22,6 +21,9 @@ from hitl_core.netguard import AddressPolicy
 from hitl_core.people import BotIdentity
 from hitl_core.plans import describe_invalid
 from hitl_core.state import ConnectionState, MemoryState
+
+if TYPE_CHECKING:
+    from hitl_core.download import Download, Downloader
 
 __all__ = ["AsgiApp", "connect", "connect_class", "parse_settings"]
 
@@ -127,7 +129,7 @@ def connect_class(
         http=client,
         clock=clock,
         log=log,
-        fetch=Downloader(downloads or AddressPolicy()).fetch,
+        fetch=_fetch(downloads or AddressPolicy()),
         state=state or MemoryState(),
         identity=identity,
     )
@@ -142,6 +144,20 @@ def connect_class(
         raise ProviderLoadError(msg) from error
     connection = Connection(info, context, Hooks(provider, info.name, key, around), wire.aclose)
     return connection
+
+
+def _fetch(policy: AddressPolicy) -> Fetch:
+    downloader: Downloader | None = None
+
+    async def fetch(url: str, *, max_bytes: int | None = None) -> Download:
+        nonlocal downloader
+        if downloader is None:
+            from hitl_core.download import Downloader  # brings httpcore; most connections never download
+
+            downloader = Downloader(policy)
+        return await downloader.fetch(url, max_bytes=max_bytes)
+
+    return fetch
 
 
 def parse_settings(info: ProviderInfo, settings: Mapping[str, Any]) -> ProviderSettings:

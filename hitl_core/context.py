@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hitl_core.download import Download
     from hitl_core.signatures import Verified
 
-__all__ = ["ProviderContext", "SignatureScheme", "current_deadline", "deadline_of_call"]
+__all__ = ["Fetch", "ProviderContext", "SignatureScheme", "current_deadline", "deadline_of_call"]
 
 SettingsT_co = TypeVar("SettingsT_co", bound=ProviderSettings, covariant=True)
 
@@ -35,11 +35,8 @@ def current_deadline() -> datetime | None:
 
 
 @contextmanager
-def deadline_of_call(deadline: datetime | None) -> Iterator[None]:
-    """Set the deadline of the calls made inside; ``None`` keeps the one in force."""
-    if deadline is None:
-        yield
-        return
+def deadline_of_call(deadline: datetime) -> Iterator[None]:
+    """Set the deadline of the calls made inside."""
     token = _deadline.set(deadline)
     try:
         yield

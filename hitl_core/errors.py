@@ -26,9 +26,11 @@ Messages name the next step. They never contain a secret or a customer's words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from hitl_core.sessions import HitlSession
 
 __all__ = [
@@ -91,6 +93,8 @@ class ProviderError(HitlError):
     :param request_id: the vendor's request id, for their support.
     :param retryable: whether the same call may succeed later; the class decides when left out.
     :param retry_after: seconds to wait before the next call, at least 0, when the vendor named it.
+    :param subject: what a missing or conflicting object is: ``"session"``, ``"user"`` or ``"agent"``, when known.
+    :param fields: names of the vendor's fields the refusal is about.
     """
 
     default_retryable: ClassVar[bool] = False
@@ -107,6 +111,8 @@ class ProviderError(HitlError):
         request_id: str | None = None,
         retryable: bool | None = None,
         retry_after: float | None = None,
+        subject: Literal["session", "user", "agent"] | None = None,
+        fields: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -118,8 +124,12 @@ class ProviderError(HitlError):
         self.request_id = request_id
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after = retry_after
+        self.subject = subject
+        self.fields = fields
         self.session: HitlSession | None = None
         """The session that exists by now, when ``start_hitl`` failed after opening it."""
+        self.resume: dict[str, JsonValue] | None = None
+        """What the last finished step handed back, when ``start_hitl`` failed between its steps."""
 
     def __str__(self) -> str:
         where = "/".join(part for part in (self.provider, self.connection, self.operation) if part)

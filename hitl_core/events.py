@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AwareDatetime, ConfigDict, Discriminator, Field, JsonValue, Tag, TypeAdapter
+from pydantic import AwareDatetime, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from hitl_core._model import Model
 from hitl_core.messages import Message
@@ -63,7 +63,11 @@ class StopReason(StrEnum):
 
 
 class IgnoredReason(StrEnum):
-    """Why a fact of the helpdesk is not for the customer; nothing disappears without one of these."""
+    """Why a fact of the helpdesk is not for the customer; nothing disappears without one of these.
+
+    ``NOT_OURS`` is said of what is known now: its ``event_id`` is not used up, since the session may be linked to a
+    hand-off a moment later and then be read again.
+    """
 
     ECHO = "echo"
     INTERNAL_NOTE = "internal_note"
@@ -96,12 +100,12 @@ class EventBase(Model):
     :param event_id: stable id within the connection: the same fact has the same id however often and by whichever
         way it arrives.
     :param occurred_at: when it happened at the vendor, when the vendor says so.
-    :param raw: the vendor's own object, for whoever needs more.
+    :param raw: the vendor's own object, as its JSON was read, for whoever needs more.
     """
 
     event_id: str = Field(min_length=1)
     occurred_at: AwareDatetime | None = None
-    raw: JsonValue = Field(default=None, repr=False)
+    raw: Any = Field(default=None, repr=False)
 
 
 class SessionEvent(EventBase):
@@ -112,6 +116,9 @@ class SessionEvent(EventBase):
 
 class AgentMessage(SessionEvent):
     """An agent wrote to the customer.
+
+    A vendor that tells of a message's files in later events gives one of these for the text and one for each file, with
+    one ``message_id`` and event ids of their own.
 
     :param message_id: the vendor's id of the message.
     :param agent: who wrote it; ``None`` when the vendor does not say.
@@ -173,7 +180,10 @@ class SessionReopened(SessionEvent):
 
 
 class SessionChanged(SessionEvent):
-    """Something changed; read it with ``list_events``. Many of these may be served by one read."""
+    """Something changed; read it with ``list_events``. Many of these may be served by one read.
+
+    Its ``event_id`` comes from the delivery: two hints are two events, even when they say the same.
+    """
 
     kind: Literal["session_changed"] = "session_changed"
 

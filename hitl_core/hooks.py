@@ -45,7 +45,12 @@ class Hooks:
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(ProviderHooks)
         manager.register(provider, name)
-        self._relay = manager.hook
+        # A manager with one plugin has one implementation of each hook: look it up once rather than at each call.
+        self._implementations = {
+            caller.name: implementations[0]
+            for caller in manager.get_hookcallers(provider) or ()
+            if (implementations := caller.get_hookimpls())
+        }
         self._name = name
         self._connection = connection
         self._around = around
@@ -61,8 +66,11 @@ class Hooks:
             msg = f"connection {self._connection!r} is closed"
             raise HitlError(msg)
         try:
-            with deadline_of_call(deadline):
-                result = await self._proceed(hook, getattr(self._relay, hook), request)
+            if deadline is None:
+                result = await self._proceed(hook, request)
+            else:
+                with deadline_of_call(deadline):
+                    result = await self._proceed(hook, request)
         except ProviderError as error:
             self._annotate(error, hook)
             raise
@@ -76,7 +84,7 @@ class Hooks:
 
     async def call_optional(self, hook: str, request: Any, expect: type[ResultT]) -> ResultT | None:
         """Call a hook the provider need not implement and whose result may be ``None``."""
-        if not getattr(self._relay, hook).get_hookimpls():
+        if hook not in self._implementations:
             return None
         result = await self.call(hook, request, object)
         if result is not None and not isinstance(result, expect):
@@ -86,7 +94,7 @@ class Hooks:
     def verify(self, request: WebhookRequest) -> WebhookDelivery:
         """Call ``verify_webhook``; whatever escapes it is a refusal."""
         try:
-            delivery = self._relay.verify_webhook(request=request)
+            delivery = self._invoke("verify_webhook", request)
         except WebhookVerificationError:
             raise
         except Exception as error:
@@ -97,16 +105,20 @@ class Hooks:
             raise WebhookVerificationError(msg)
         return delivery
 
-    async def _proceed(self, hook: str, caller: Any, request: Any) -> Any:
+    def _invoke(self, hook: str, request: Any) -> Any:
+        implementation = self._implementations[hook]
+        return implementation.function(request) if implementation.argnames else implementation.function()
+
+    async def _proceed(self, hook: str, request: Any) -> Any:
         if not self._around:
-            return await caller(request=request)
+            return await self._invoke(hook, request)
 
         async def at(depth: int, request: Any) -> Any:
             if depth == len(self._around):
                 if type(request) is not kind:
                     msg = f"an extension replaced the {kind.__name__} of {hook} by a {type(request).__name__}"
                     raise HitlError(msg)
-                return await caller(request=request)
+                return await self._invoke(hook, request)
             call = HookCall(hook, request, self._name, self._connection)
             return await self._around[depth](call, functools.partial(at, depth + 1))
 

@@ -42,7 +42,8 @@ class Capabilities(Model):
     :param attachments: media are uploaded, so that agents see files rather than links (behaviour F17).
     :param internal_notes: can write what only agents see.
     :param structured_history: takes history entry by entry rather than as one text.
-    :param reopen: a customer's message can reopen an ended session.
+    :param reopen: whether a message opens an ended session again: never, when asked to, or whether we like it or not.
+    :param stop_message: ending a session can carry a last text; otherwise the connection sends it just before.
     :param bot_author: the bot's messages are shown as the bot's (behaviour F18).
     :param idempotent: hooks whose key the vendor honours, so that a repeat is harmless.
     :param placeholders: openers of the vendor's template syntax, made harmless in relayed text.
@@ -63,7 +64,8 @@ class Capabilities(Model):
     attachments: bool = False
     internal_notes: bool = False
     structured_history: bool = False
-    reopen: bool = False
+    reopen: Literal["never", "asked", "always"] = "never"
+    stop_message: bool = False
     bot_author: bool = False
     read_receipts: bool = False
     queue_position: bool = False
@@ -121,6 +123,7 @@ class Limits(Model):
     :param attachment_bytes: largest file.
     :param attachments_per_message: most files on one message.
     :param updates: updates of one session in a window; quick messages are merged to stay below.
+    :param key_seconds: how long the vendor remembers an idempotency key; for ever when ``None``.
     :param settle_seconds: how long after a write a read may still miss it; "absent" means nothing earlier.
     """
 
@@ -130,6 +133,7 @@ class Limits(Model):
     attachment_bytes: int | None = Field(default=None, gt=0)
     attachments_per_message: int | None = Field(default=None, gt=0)
     updates: RateLimit | None = None
+    key_seconds: float | None = Field(default=None, gt=0)
     settle_seconds: float = Field(default=0, ge=0)
 
 
@@ -150,6 +154,7 @@ class Intake(Model):
     :param busy_status: what to answer when a delivery cannot be stored now, so that the vendor tries again.
     :param busy_retry_after: ``Retry-After`` to add to it, in seconds.
     :param retries: whether the vendor repeats a failed delivery at all.
+    :param probe_methods: methods the vendor tries the URL with, unsigned; answered 200 without asking the provider.
     :param never: statuses that would switch the webhook off.
     """
 
@@ -157,6 +162,7 @@ class Intake(Model):
     busy_status: int = 503
     busy_retry_after: int | None = Field(default=10, ge=0)
     retries: bool = True
+    probe_methods: frozenset[str] = frozenset()
     never: frozenset[int] = frozenset({410})
 
 

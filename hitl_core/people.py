@@ -79,7 +79,7 @@ class Author(Model):
     """Who wrote a message.
 
     :param role: on whose behalf.
-    :param id: id of the person: the helpdesk's for users and agents, when known.
+    :param id: the helpdesk's id of the person, when known; never the bot's own id of them.
     :param name: display name; renderers fall back to a label of the role (behaviour S162).
     """
 
@@ -90,11 +90,11 @@ class Author(Model):
 
     @classmethod
     def user(cls, user: ExternalUser | EndUser | None = None, *, name: str | None = None) -> Self:
-        """The customer. An :class:`ExternalUser` lets the provider post in their name (behaviour S022)."""
+        """The customer. Only an :class:`ExternalUser` lets the provider post in their name (behaviour S022)."""
         if isinstance(user, ExternalUser):
             return cls(role=Role.USER, id=user.id, name=name or user.name)
         if user is not None:
-            return cls(role=Role.USER, id=user.external_id, name=name or user.name, avatar_url=user.avatar_url)
+            return cls(role=Role.USER, name=name or user.name, avatar_url=user.avatar_url)
         return cls(role=Role.USER, name=name)
 
     @classmethod

@@ -19,9 +19,17 @@ from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Bloc, Media, Text, Unk
 from hitl_core.people import Author, ExternalUser
 from hitl_core.relay import RelayContext, RelayStrategy
 from hitl_core.rendering import lower_message, neutralise_placeholders, shorten, split_message
-from hitl_core.sessions import HistoryEntry, HitlSession
+from hitl_core.sessions import HistoryEntry, HitlSession, SessionRef
 
-__all__ = ["as_message", "describe_invalid", "plan_follow_ups", "plan_message", "plan_start", "validate_options"]
+__all__ = [
+    "as_message",
+    "describe_invalid",
+    "plan_follow_ups",
+    "plan_message",
+    "plan_start",
+    "start_step",
+    "validate_options",
+]
 
 
 def plan_start(
@@ -36,6 +44,7 @@ def plan_start(
     relay: RelayStrategy,
     options: Mapping[str, Any] | StartOptions | None,
     external_id: str | None,
+    previous: SessionRef | None,
     key: str,
 ) -> StartPlan:
     """Render the history, fit everything to the account's limits and give the start its key.
@@ -66,9 +75,17 @@ def plan_start(
         relay=items,
         options=validate_options(info, options),
         external_id=external_id,
+        previous=previous,
         key=f"{key}/0",
     )
     return StartPlan(request=request)
+
+
+def start_step(plan: StartPlan, resume: dict[str, Any] | None, step: int) -> StartHitl:
+    """Return the request of one step of a start, with the step's own key: ``k/0``, then ``k/0.1``, ``k/0.2``."""
+    if step == 0:
+        return plan.request
+    return plan.request.model_copy(update={"resume": resume, "step": step, "key": f"{plan.request.key}.{step}"})
 
 
 def plan_follow_ups(plan: StartPlan, started: StartedSession, capabilities: Capabilities) -> tuple[SendMessage, ...]:

@@ -11,18 +11,24 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from filelock import FileLock
 from pydantic import JsonValue
 
 from hitl_core.errors import StoreError
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 __all__ = ["ConnectionState", "FileState", "MemoryState", "Versioned"]
+
+_LOCK_POLL_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +115,39 @@ class FileState:
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Keep the other tasks and processes that use this file out."""
-        lock = self._file_lock(f".{name}")
-        await asyncio.to_thread(lock.acquire)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(lock.release)
+        """Keep the other tasks and processes that use this connection's part of the file out."""
+        lock = self._file_lock(f".{sha256(f'{self._connection}/{name}'.encode()).hexdigest()[:16]}")
+        with ThreadPoolExecutor(max_workers=1) as thread:  # the lock is one thread's, so it gets a thread of its own
+            await self._acquire(lock, thread)
+            try:
+                yield
+            finally:
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, lock.release))
+
+    async def _acquire(self, lock: FileLock, thread: ThreadPoolExecutor) -> None:
+        """Try until it is ours; tries are short, so that a cancelled wait neither hangs nor keeps the lock."""
+        from filelock import Timeout
+
+        loop = asyncio.get_running_loop()
+        while True:
+            attempt = loop.run_in_executor(thread, lambda: lock.acquire(timeout=0))
+            try:
+                await asyncio.shield(attempt)
+            except Timeout:
+                await asyncio.sleep(_LOCK_POLL_SECONDS)
+            except asyncio.CancelledError:
+                await asyncio.wait([attempt])
+                if attempt.exception() is None:
+                    await loop.run_in_executor(thread, lock.release)
+                raise
+            else:
+                return
 
     def _file_lock(self, suffix: str) -> FileLock:
+        from filelock import FileLock  # takes longer to import than most of ours, and services never need it
+
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Not thread-local: asyncio.to_thread may release in another thread than it acquired in.
-        return FileLock(f"{self._path}{suffix}.lock", mode=0o600, thread_local=False)
+        return FileLock(f"{self._path}{suffix}.lock", mode=0o600)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import update_wrapper
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
-
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from hitl_core.connect import connect
 from hitl_core.connection import Connection
 from hitl_core.errors import HitlError
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 __all__ = ["SyncConnection", "connect_sync"]
 
@@ -31,7 +32,7 @@ def _blocking(
 
         return self._run(run)
 
-    return update_wrapper(wait, method)
+    return cast("Callable[Concatenate[SyncConnection, P], R]", update_wrapper(wait, method))
 
 
 class SyncConnection:
@@ -48,6 +49,8 @@ class SyncConnection:
 
     def __enter__(self) -> Self:
         """Start the portal thread and open the connection."""
+        from anyio.from_thread import start_blocking_portal  # those with an event loop never need it
+
         self._portal = self._stack.enter_context(start_blocking_portal())
         try:
             self._portal.call(self.connection.open)
@@ -85,12 +88,14 @@ class SyncConnection:
     execute = _blocking(Connection.execute)
     send_message = _blocking(Connection.send_message)
     stop_hitl = _blocking(Connection.stop_hitl)
+    finish = _blocking(Connection.finish)
     send_typing = _blocking(Connection.send_typing)
     transfer = _blocking(Connection.transfer)
     get_availability = _blocking(Connection.get_availability)
     parse_delivery = _blocking(Connection.parse_delivery)
     parse_webhook = _blocking(Connection.parse_webhook)
     register_webhook = _blocking(Connection.register_webhook)
+    refresh_registration = _blocking(Connection.refresh_registration)
     unregister_webhook = _blocking(Connection.unregister_webhook)
     find_session = _blocking(Connection.find_session)
     find_message = _blocking(Connection.find_message)

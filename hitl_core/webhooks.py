@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Self
 
 from pydantic import AwareDatetime, Field
@@ -63,18 +65,22 @@ class WebhookDelivery(Model):
 
     It holds no header that could be a credential; :meth:`of` sees to that.
 
-    :param id: the vendor's delivery id, or a hash of the body; equal for a repeat of the same delivery.
+    :param id: the vendor's delivery id, equal for a repeat of the same delivery. Where the vendor has none, :meth:`of`
+        makes one from the body and the time of arrival: bodies that only say "look at ticket 7" are equal for two
+        different replies, and the second must not pass for a repeat of the first. Events dedupe by their own ids.
     :param session_ids: the vendor's ids of the sessions it may concern; the caller looks them up.
+    :param external_ids: our ids on those sessions, where the delivery names them: they tell whose a session is whose
+        start never came to an end.
     :param account: which of the vendor's accounts it says it is from.
     :param reply: what to answer, when not an empty 200.
     """
 
     id: str = Field(min_length=1)
     session_ids: tuple[str, ...] = ()
+    external_ids: tuple[str, ...] = ()
     account: str | None = None
     reply: WebhookReply | None = None
     method: str = "POST"
-    path: str = "/"
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     body: bytes = Field(default=b"", repr=False)
     received_at: AwareDatetime | None = None
@@ -84,23 +90,33 @@ class WebhookDelivery(Model):
         cls,
         request: WebhookRequest,
         *,
-        id: str,
+        id: str | None = None,
         session_ids: Iterable[str] = (),
+        external_ids: Iterable[str] = (),
         account: str | None = None,
         reply: WebhookReply | None = None,
     ) -> Self:
-        """Turn a verified request into what may be stored: everything but the credentials."""
+        """Turn a verified request into what may be stored: no credential, and no path, which may hold one."""
         return cls(
-            id=id,
+            id=id or _identity(request),
             session_ids=tuple(session_ids),
+            external_ids=tuple(external_ids),
             account=account,
             reply=reply,
             method=request.method,
-            path=request.path,
-            headers={k: v for k, v in request.headers.items() if not any(word in k for word in _CREDENTIAL_WORDS)},
+            headers={name: value for name, value in request.headers.items() if not _may_be_credential(name)},
             body=request.body,
             received_at=request.received_at,
         )
+
+
+@lru_cache(maxsize=512)
+def _may_be_credential(header: str) -> bool:
+    return any(word in header for word in _CREDENTIAL_WORDS)
+
+
+def _identity(request: WebhookRequest) -> str:
+    return hashlib.sha256(request.received_at.isoformat().encode() + b"\0" + request.body).hexdigest()
 
 
 class KnownSession(Model):

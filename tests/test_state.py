@@ -48,6 +48,21 @@ async def test_a_lock_lets_one_at_a_time_in(state):
     assert inside == []
 
 
+async def test_a_cancelled_wait_for_a_lock_leaves_it_free(state):
+    async def wait():
+        async with state.lock("refresh"):
+            pytest.fail("the lock was held")
+
+    async with state.lock("refresh"):
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with asyncio.timeout(10), state.lock("refresh"):
+        pass
+
+
 async def test_a_stored_value_never_shows_in_a_repr(state):
     assert "hunter2" not in repr(await state.put("token", "hunter2", None))
 

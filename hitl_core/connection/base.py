@@ -40,6 +40,8 @@ class ConnectionBase:
         self._identity: BotIdentity | None = None
         self._identity_lock = asyncio.Lock()
         self._opened = False
+        self.account: str | None = None
+        """The vendor's id of the account, once open and where the vendor tells."""
 
     def __repr__(self) -> str:
         return f"<Connection {self.key!r} to {self.info.name}>"
@@ -101,6 +103,7 @@ class ConnectionBase:
         if profile is not None:
             self._capabilities = profile.capabilities or self._capabilities
             self._limits = profile.limits or self._limits
+            self.account = profile.account
         self._opened = True
 
     async def close(self) -> None:
@@ -114,9 +117,12 @@ class ConnectionBase:
             self._hooks.closed = True
             await self._release()
 
-    async def check(self) -> list[calls.CheckResult]:
-        """Find out what is in place and how to mend what is not."""
-        return list(await self._call("check", calls.CheckAccount(), list))
+    async def check(self, *, webhook_url: str | None = None) -> list[calls.CheckResult]:
+        """Find out what is in place and how to mend what is not.
+
+        :param webhook_url: where the webhook is to be reached, for vendors whose set-up is by hand.
+        """
+        return list(await self._call("check", calls.CheckAccount(webhook_url=webhook_url), list))
 
     async def identify(self) -> BotIdentity:
         """Say who the credentials act as; asked once, then remembered."""

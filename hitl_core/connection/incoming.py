@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from hitl_core import calls
+from hitl_core import calls, plans
 from hitl_core.connection.base import ConnectionBase
 from hitl_core.connection.registration import load_registration, save_registration
+from hitl_core.errors import WebhookVerificationError
 from hitl_core.events import AnyEvent
 from hitl_core.messages import AttachmentRef
 from hitl_core.sessions import HitlSession, SessionRef
@@ -36,9 +38,16 @@ class Incoming(ConnectionBase):
         :raises WebhookVerificationError: not proven: answer 401.
         """
         now = self._context.clock.now()
-        return self._hooks.verify(
+        delivery = self._hooks.verify(
             WebhookRequest.of(headers, body, received_at=now, method=method, path=path, query=query)
         )
+        if delivery.account is not None and self.account is not None and delivery.account != self.account:
+            msg = (
+                f"the delivery is from account {delivery.account!r}, but connection {self.key!r} is for "
+                f"{self.account!r}; send it to that account's connection"
+            )
+            raise WebhookVerificationError(msg)
+        return delivery
 
     async def parse_delivery(
         self,
@@ -65,7 +74,11 @@ class Incoming(ConnectionBase):
         query: Mapping[str, str] | None = None,
         known: Mapping[str, KnownSession] | None = None,
     ) -> tuple[AnyEvent, ...]:
-        """Prove and read a delivery in one go, for callers that keep nothing in between."""
+        """Prove and read a delivery in one go, for callers that keep nothing in between.
+
+        Some vendors only say that something changed: read a :class:`~hitl_core.events.SessionChanged` with
+        :meth:`list_events`.
+        """
         delivery = self.verify_webhook(headers=headers, body=body, method=method, path=path, query=query)
         return (await self.parse_delivery(delivery, known)).events
 
@@ -79,6 +92,15 @@ class Incoming(ConnectionBase):
             await save_registration(self._context.state, registration)
         self._adopt_secrets(registration)
         return registration
+
+    async def refresh_registration(self) -> None:
+        """Read the registered secrets again: another process may have registered since this one opened.
+
+        Worth a try after a delivery failed verification; at most once a minute, since anybody can send such.
+        """
+        registration = await load_registration(self._context.state)
+        if registration is not None:
+            self._adopt_secrets(registration)
 
     async def unregister_webhook(self) -> None:
         """Remove everything registering made; without a registration this does nothing."""
@@ -94,11 +116,18 @@ class Incoming(ConnectionBase):
     # The vendor's record --------------------------------------------------------------------------------------
 
     async def find_session(
-        self, plan: calls.StartPlan, *, sent_after: datetime, known_ids: Iterable[str] = ()
+        self,
+        plan: calls.StartPlan,
+        *,
+        sent_after: datetime,
+        known_ids: Iterable[str] = (),
+        resume: dict[str, Any] | None = None,
+        step: int = 0,
     ) -> calls.Finding:
-        """Tell whether an ambiguous start took effect."""
+        """Tell whether an ambiguous start, or the step of it that is named, took effect."""
         self._require("find_session")
-        request = calls.FindSession(request=plan.request, sent_after=sent_after, known_ids=frozenset(known_ids))
+        sought = plans.start_step(plan, resume, step)
+        request = calls.FindSession(request=sought, sent_after=sent_after, known_ids=frozenset(known_ids))
         return await self._call("find_session", request, calls.Finding)
 
     async def find_message(

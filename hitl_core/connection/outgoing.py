@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from hitl_core import calls, plans
 from hitl_core.connection.base import ConnectionBase, new_key
-from hitl_core.errors import ProviderError
+from hitl_core.errors import ProviderError, SessionClosedError
 from hitl_core.events import StopReason
 from hitl_core.info import StartOptions
 from hitl_core.messages import AnyMessage
@@ -61,6 +63,7 @@ class Outgoing(ConnectionBase):
         options: Mapping[str, Any] | StartOptions | None = None,
         relay: str | RelayStrategy = "transcript",
         external_id: str | None = None,
+        previous: SessionRef | None = None,
         idempotency_key: str | None = None,
     ) -> calls.StartPlan:
         """Render and validate everything a start needs, without any I/O; store it, then :meth:`begin` it.
@@ -70,6 +73,7 @@ class Outgoing(ConnectionBase):
         :param options: the provider's own options, see ``hitl providers show NAME``.
         :param relay: how the history is handed over: a strategy or its name.
         :param external_id: our id to write on the session, usually the conversation's.
+        :param previous: the ended session this one follows, for vendors that link the two.
         :param idempotency_key: equal for repeats of the same start; a random one when left out.
         """
         return plans.plan_start(
@@ -83,17 +87,24 @@ class Outgoing(ConnectionBase):
             relay=resolve_strategy(relay),
             options=options,
             external_id=external_id,
+            previous=previous,
             key=idempotency_key or new_key(),
         )
 
     async def begin(
-        self, plan: calls.StartPlan, *, resume: dict[str, Any] | None = None, deadline: datetime | None = None
+        self,
+        plan: calls.StartPlan,
+        *,
+        resume: dict[str, Any] | None = None,
+        step: int = 0,
+        deadline: datetime | None = None,
     ) -> calls.StartedSession:
         """Take one step of a planned start: one vendor write.
 
         :param resume: what the previous step handed back; store it between the steps.
+        :param step: number of the step, from 0; each has a key of its own.
         """
-        request = plan.request.model_copy(update={"resume": resume}) if resume is not None else plan.request
+        request = plans.start_step(plan, resume, step)
         started = await self._call("start_hitl", request, calls.StartedSession, deadline)
         if started.session is None and started.resume is None:
             msg = f"provider {self.info.name!r} started a session without saying which; report it to its author"
@@ -114,13 +125,15 @@ class Outgoing(ConnectionBase):
         options: Mapping[str, Any] | StartOptions | None = None,
         relay: str | RelayStrategy = "transcript",
         external_id: str | None = None,
+        previous: SessionRef | None = None,
         idempotency_key: str | None = None,
         deadline: datetime | None = None,
     ) -> HitlSession:
         """Hand the conversation over: plan, begin, and send what the opening could not carry.
 
         The parameters are those of :meth:`plan_start`. When a step after the opening fails, the error's ``session``
-        names the session that exists by then, so that it can be used or stopped.
+        names the session that exists by then, so that it can be used or stopped, and its ``resume`` the step to go on
+        from.
         """
         plan = self.plan_start(
             user=user,
@@ -130,19 +143,21 @@ class Outgoing(ConnectionBase):
             options=options,
             relay=relay,
             external_id=external_id,
+            previous=previous,
             idempotency_key=idempotency_key,
         )
         session: HitlSession | None = None
+        resume: dict[str, Any] | None = None
         try:
-            started = await self.begin(plan, deadline=deadline)
-            session = started.session
-            while started.resume is not None:
-                started = await self.begin(plan, resume=started.resume, deadline=deadline)
-                session = started.session or session
+            for step in itertools.count():
+                started = await self.begin(plan, resume=resume, step=step, deadline=deadline)
+                session, resume = started.session or session, started.resume
+                if resume is None:
+                    break
             for request in self.follow_ups(plan, started):
                 await self.execute(request, deadline=deadline)
         except ProviderError as error:
-            error.session = session
+            error.session, error.resume = session, resume
             raise
         assert session is not None  # noqa: S101 - begin() has made sure of it; this tells the type checker
         return session
@@ -219,12 +234,46 @@ class Outgoing(ConnectionBase):
 
         :param message: a last text for the agents.
         """
+        before, request = self.plan_stop(session, reason, message=message, idempotency_key=idempotency_key)
+        for part in before:
+            with suppress(SessionClosedError):  # it has ended already: nobody waits for a last text
+                await self.execute(part, deadline=deadline)
+        await self.finish(request, deadline=deadline)
+
+    def plan_stop(
+        self,
+        session: HitlSession | SessionRef,
+        reason: StopReason | str = StopReason.USER_LEFT,
+        *,
+        message: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> tuple[tuple[calls.SendMessage, ...], calls.StopHitl]:
+        """Return what ends the session: sends for the last text, where the vendor's stop cannot carry it, and the stop.
+
+        The last text is a note where the vendor has notes (behaviour F18). :meth:`execute` the sends, then
+        :meth:`finish`.
+        """
+        key = idempotency_key or new_key()
+        carried = message is None or self._capabilities.stop_message
         request = calls.StopHitl(
             session=self._session(session),
             reason=StopReason(reason),
-            message=message,
-            key=idempotency_key or new_key(),
+            message=message if carried else None,
+            key=f"{key}/stop",
         )
+        if carried or message is None:
+            return (), request
+        sends = self.plan_message(
+            session,
+            message,
+            author=Author.system(),
+            visibility="internal" if self._capabilities.internal_notes else "public",
+            idempotency_key=key,
+        )
+        return sends, request
+
+    async def finish(self, request: calls.StopHitl, *, deadline: datetime | None = None) -> None:
+        """End the session: one vendor write."""
         await self._run("stop_hitl", request, deadline)
 
     async def send_typing(
