@@ -230,6 +230,14 @@ def test_f10_nothing_leaks_into_the_second_hand_off(scene):
     assert fresh == expected
 
 
+def test_the_second_session_can_be_linked_to_the_first(scene):
+    scene.active()
+    assert scene.handoff.session.ref == REF
+    scene.event(SessionStopped, reason=StopReason.AGENT_CLOSED)
+    scene.start()
+    assert scene.effects(StartSession)[0].previous == REF
+
+
 def test_f10_the_second_hand_off_announces_the_same_agent_anew(scene):
     scene.active()
     scene.event(SessionStopped, reason=StopReason.AGENT_CLOSED)
@@ -549,10 +557,11 @@ def test_f22_an_event_taken_in_twice_is_shown_once(scene):
     assert scene.agent_says("hello", id="e-7").effects == ()
 
 
-def test_f22_a_message_sent_again_under_another_event_id_is_shown_once(scene):
+def test_a_message_told_in_several_events_is_shown_whole(scene):
     scene.active()
-    scene.agent_says("hello", message_id="dm-7")
-    assert scene.agent_says("hello", message_id="dm-7").effects == ()
+    scene.agent_says("see the picture", id="e-1", message_id="dm-7")
+    scene.agent_says(Image(url="https://example.com/a.png"), id="e-2", message_id="dm-7")
+    assert len(scene.effects(TellCustomer)) == 1
 
 
 def test_s079_a_kind_the_customer_cannot_see_is_answered_to_the_agent(scene):

@@ -1,6 +1,7 @@
 """The bridge in memory, between a host and a helpdesk that are both in memory too."""
 
 import asyncio
+import dataclasses
 import heapq
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from hitl_core.errors import (
     SessionClosedError,
 )
 from hitl_core.events import AgentAssigned, AgentTyping
+from hitl_core.info import Intake
 from hitl_core.messages import Text
 from hitl_core.people import Agent, Author, EndUser, Role
 from hitl_core.sessions import HistoryEntry
@@ -380,6 +382,38 @@ async def test_history_beyond_the_opening_is_sent_before_the_customers_next_word
         assert rest == ["hello?"]
 
 
+class TwoSteps(MemoryProvider):
+    """Makes the ticket, then does something more to it."""
+
+    @hookimpl(specname="start_hitl")
+    async def create_ticket(self, request):
+        started = await super().create_ticket(request.model_copy(update={"key": request.key.partition(".")[0]}))
+        self._desk.steps = [*getattr(self._desk, "steps", []), (request.step, request.key, request.resume)]
+        return started.model_copy(update={"resume": {"left": "tags"}}) if request.step == 0 else started
+
+
+async def test_a_start_of_several_steps_goes_on_from_where_it_was():
+    async with world(provider=TwoSteps) as w:
+        await w.start(idempotency_key="k")
+        assert w.desk.steps == [(0, "k/0", None), (1, "k/0.1", {"left": "tags"})]
+        assert list(w.desk.tickets) == ["t1"]
+        assert w.texts == [Policy().on_handoff_message]
+
+
+async def test_f03_a_step_that_fails_for_good_closes_the_ticket_of_the_steps_before():
+    class Failing(TwoSteps):
+        @hookimpl(specname="start_hitl")
+        async def create_ticket(self, request):
+            if request.step == 1:
+                raise InvalidRequestError("no such tag")
+            return await super().create_ticket(request)
+
+    async with world(provider=Failing) as w:
+        await w.start()
+        assert w.texts == [Policy().on_start_failed_message, "start_failed"]
+        assert not w.desk.tickets["t1"].open
+
+
 async def test_a_start_names_what_is_missing(w):
     with pytest.raises(HitlError, match="conversation_id"):
         await w.start("")
@@ -513,6 +547,43 @@ async def test_f12_the_customer_is_told_at_once_though_the_ticket_cannot_be_clos
     assert w.desk.tickets["t1"].open
     await w.clock.advance(30)
     assert not w.desk.tickets["t1"].open
+
+
+async def test_s099_the_last_text_is_a_note_where_the_stop_cannot_carry_it():
+    class Plain(MemoryProvider):
+        info = dataclasses.replace(
+            MemoryProvider.info,
+            capabilities=MemoryProvider.info.capabilities.model_copy(update={"stop_message": False}),
+        )
+
+    async with world(provider=Plain) as w:
+        await w.start()
+        await w.say("/end")
+        [note] = w.desk.tickets["t1"].sent
+        assert (note.message.text, note.visibility) == (Policy().on_user_hitl_cancelled_message, "internal")
+        assert not w.desk.tickets["t1"].open
+
+
+async def test_an_answer_that_shows_the_session_closed_ends_the_hand_off():
+    class Telling(MemoryProvider):
+        @hookimpl(specname="send_message")
+        async def add_message(self, request):
+            sent = await super().add_message(request)
+            return sent.model_copy(update={"state": calls.SessionState(open=False)})
+
+    async with world(provider=Telling) as w:
+        await w.start()
+        await w.say("hello?")
+        assert w.bridge.owner("c1") is Owner.BOT
+
+
+async def test_a_probe_of_the_url_is_answered_without_a_signature():
+    class Probed(MemoryProvider):
+        info = dataclasses.replace(MemoryProvider.info, intake=Intake(probe_methods=frozenset({"HEAD"})))
+
+    async with world(provider=Probed) as w:
+        receipt = await w.bridge.receive_webhook("desk", headers={}, body=b"", method="HEAD")
+        assert (receipt.accepted, receipt.reply.status) == (False, 200)
 
 
 async def test_a_ticket_that_cannot_be_closed_does_not_hold_up_the_next_hand_off(w):

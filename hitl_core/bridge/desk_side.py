@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from hitl_core.bridge.effects import DeskEffect, SendToDesk, StartSession, StopSession
 from hitl_core.bridge.inputs import EffectDone, EffectFailed, Failure
 from hitl_core.bridge.links import Link, Links
 from hitl_core.bridge.writing import NotWantedError, Write, WriteFailedError, classify, describe
-from hitl_core.calls import Found, SendMessage, SentMessage, StartedSession, StartPlan
+from hitl_core.calls import Found, SendMessage, SentMessage, SessionState, StartedSession, StartPlan
 from hitl_core.clock import Clock
 from hitl_core.connection import Connection
 from hitl_core.errors import HitlError
@@ -46,6 +47,7 @@ class DeskSide:
     """One connection's part of every hand-off.
 
     :param report: takes what became of an effect.
+    :param compare: takes a session's state, where an answer tells it.
     :param dead: takes what will not take place.
     :param start_patience: seconds a start is tried for.
     """
@@ -57,6 +59,7 @@ class DeskSide:
         clock: Clock,
         links: Links,
         report: Callable[[str, EffectDone | EffectFailed], None],
+        compare: Callable[[Link, SessionState], None],
         dead: Callable[[DeadLetter], None],
         start_patience: float,
     ) -> None:
@@ -64,6 +67,7 @@ class DeskSide:
         self._clock = clock
         self._links = links
         self._report = report
+        self._compare = compare
         self._dead = dead
         self._start_patience = start_patience
 
@@ -77,7 +81,7 @@ class DeskSide:
                     await self._send(handoff_id, wanted, effect)
                     self._report(handoff_id, EffectDone(key=effect.key))
                 case StopSession():
-                    await self._stop(effect)
+                    await self._stop(handoff_id, effect)
                     self._report(handoff_id, EffectDone(key=effect.key))
         except NotWantedError:
             logger.debug("effect %s is not wanted any more", effect.key)
@@ -110,51 +114,58 @@ class DeskSide:
             options=effect.options,
             relay=effect.relay,
             external_id=effect.conversation_id,
+            previous=effect.previous,
             idempotency_key=effect.start_key,
         )
         session: HitlSession | None = None
-        write: Write[StartedSession] | None = None
-        try:
-            write = self._begin(plan, None, wanted)
-            started = await write.run()
-            session = started.session
-            while started.resume is not None:
-                write = self._begin(plan, started, wanted)
+        resume: dict[str, Any] | None = None
+        for step in itertools.count():
+            write = self._begin(plan, resume, step, wanted)
+            try:
                 started = await write.run()
-                session = started.session or session
-        except (NotWantedError, WriteFailedError) as error:
-            if session is not None:
-                self._link(handoff_id, effect, session, user, None)
-            if isinstance(error, WriteFailedError):
+            except NotWantedError:
+                if session is not None:
+                    self._link(handoff_id, effect, session, user)
+                return
+            except WriteFailedError as error:
                 self._failed(handoff_id, effect, error.failure, error.detail)
-                if write is not None and write.unclear_since is not None:
+                if session is not None:
+                    self._link(handoff_id, effect, session, user)  # so that it can be closed
+                elif write.unclear_since is not None:
                     await self._watch(handoff_id, effect, write, user)
-            return
+                return
+            session, resume = started.session or session, started.resume
+            for warning in started.warnings:
+                logger.warning("hand-off %s: %s", handoff_id, warning)
+            if resume is None:
+                break
         if session is None:
             return
-        link = self._link(handoff_id, effect, session, user, started.cursor)
+        link = self._link(handoff_id, effect, session, user, started)
         for part in connection.follow_ups(plan, started):
             await self._follow_up(handoff_id, wanted, link, part)
 
     def _begin(
-        self, plan: StartPlan, so_far: StartedSession | None, wanted: Callable[[], bool]
+        self, plan: StartPlan, resume: dict[str, Any] | None, step: int, wanted: Callable[[], bool]
     ) -> Write[StartedSession]:
         connection = self.connection
         capabilities = connection.capabilities
         known = self._links.ids(connection.key)
-        resume = so_far.resume if so_far else None
 
         def found(finding: Found) -> StartedSession | None:
             return finding.started
 
         return Write(
-            attempt=partial(connection.begin, plan, resume=resume),
+            attempt=partial(connection.begin, plan, resume=resume, step=step),
             clock=self._clock,
-            find=(lambda since: connection.find_session(plan, sent_after=since, known_ids=known))
+            find=(
+                lambda since: connection.find_session(plan, sent_after=since, known_ids=known, resume=resume, step=step)
+            )
             if capabilities.find_session
             else None,
             found=found,
             harmless="start_hitl" in capabilities.idempotent,
+            harmless_seconds=connection.limits.key_seconds,
             resend=capabilities.unresolved == "resend",
             settle=connection.limits.settle_seconds,
             patience=self._start_patience,
@@ -162,10 +173,17 @@ class DeskSide:
         )
 
     def _link(
-        self, handoff_id: str, effect: StartSession, session: HitlSession, user: ExternalUser, cursor: str | None
+        self,
+        handoff_id: str,
+        effect: StartSession,
+        session: HitlSession,
+        user: ExternalUser,
+        started: StartedSession | None = None,
     ) -> Link:
         link = self._links.add(session, handoff_id)
-        link.cursor = link.cursor or cursor
+        if started is not None:
+            link.cursor = link.cursor or started.cursor
+            link.own_message_ids.update(started.ids)
         self._report(handoff_id, EffectDone(key=effect.key, session=session, external_user=user))
         return link
 
@@ -177,7 +195,7 @@ class DeskSide:
             await self._clock.sleep(seconds)
             late = await write.look_up()
             if late is not None and late.session is not None:
-                self._link(handoff_id, effect, late.session, user, late.cursor)
+                self._link(handoff_id, effect, late.session, user, late)
             if late is not None or write.unclear_since is None:
                 return
 
@@ -218,6 +236,7 @@ class DeskSide:
             else None,
             found=found,
             harmless="send_message" in capabilities.idempotent,
+            harmless_seconds=connection.limits.key_seconds,
             resend=capabilities.unresolved == "resend",
             settle=connection.limits.settle_seconds,
             patience=_PATIENCE,
@@ -225,22 +244,36 @@ class DeskSide:
             wanted=wanted,
         ).run()
         link.own_message_ids.update(sent.ids)
+        if sent.state is not None:
+            self._compare(link, sent.state)
 
-    async def _stop(self, effect: StopSession) -> None:
+    async def _stop(self, handoff_id: str, effect: StopSession) -> None:
+        """Say the last text, where the stop cannot carry it, and end the session; it may be gone already."""
+        connection = self.connection
+        link = self._links.add(effect.session, handoff_id)
+        before, request = connection.plan_stop(
+            effect.session, effect.reason, message=effect.message, idempotency_key=effect.key
+        )
+        write = Write(
+            attempt=partial(connection.finish, request),
+            clock=self._clock,
+            harmless=True,  # ending an ended session is no error
+            patience=_PATIENCE,
+            hold_when_refused=True,
+        )
         try:
-            await Write(
-                attempt=partial(
-                    self.connection.stop_hitl,
-                    effect.session,
-                    effect.reason,
-                    message=effect.message,
-                    idempotency_key=effect.key,
-                ),
-                clock=self._clock,
-                harmless=True,  # ending an ended session is no error
-                patience=_PATIENCE,
-                hold_when_refused=True,
-            ).run()
+            for part in before:
+                try:
+                    await self._part(link, part, _always, hold=True)
+                except WriteFailedError as error:
+                    if error.failure is Failure.CLOSED:
+                        raise
+                    self._dead(DeadLetter(handoff_id, "last_text", part.key, error.failure, error.detail))
+            await write.run()
         except WriteFailedError as error:
             if error.failure is not Failure.CLOSED:
                 raise
+
+
+def _always() -> bool:
+    return True

@@ -12,7 +12,7 @@ from hitl_core.bridge.records import HandBack
 from hitl_core.events import Event, StopReason
 from hitl_core.messages import Message
 from hitl_core.people import Author, EndUser
-from hitl_core.sessions import HistoryEntry, HitlSession
+from hitl_core.sessions import HistoryEntry, HitlSession, SessionRef
 
 __all__ = [
     "CustomerEffect",
@@ -63,6 +63,7 @@ class StartSession(EffectBase):
     """Find or make the customer, open a session, relay the history.
 
     :param start_key: the start's own idempotency key.
+    :param previous: the session of the conversation's last hand-off, for vendors that link the two.
     """
 
     lane: ClassVar[Lane] = "desk"
@@ -76,6 +77,7 @@ class StartSession(EffectBase):
     history: tuple[HistoryEntry, ...] = Field(default=(), repr=False)
     options: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     relay: str = "transcript"
+    previous: SessionRef | None = None
 
 
 class SendToDesk(EffectBase):

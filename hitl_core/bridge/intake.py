@@ -75,6 +75,8 @@ class Intake:
         query: Mapping[str, str] | None,
     ) -> Receipt:
         """Prove and remember a delivery, and say what to answer; the work is done afterwards."""
+        if method.upper() in self.connection.info.intake.probe_methods:
+            return Receipt(accepted=False, reply=WebhookReply())
         try:
             delivery = self.connection.verify_webhook(headers=headers, body=body, method=method, path=path, query=query)
         except WebhookVerificationError as error:
@@ -202,6 +204,8 @@ class Intake:
             link.session, cursor=cursor, own_message_ids=frozenset(link.own_message_ids)
         )
         overtaken = link.facts != facts
+        if page.gap:
+            logger.warning("session %s: the helpdesk no longer shows all that was said", link.session.id)
         self.take_all(page.events)
         if link.cursor == cursor and page.cursor is not None:
             link.cursor = page.cursor

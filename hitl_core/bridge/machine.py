@@ -122,6 +122,9 @@ def _start(handoff: Handoff | None, request: StartRequested, policy: Policy, now
         user=request.user,
         started_at=now,
     )
+    previous = None
+    if handoff is not None and handoff.session is not None and handoff.connection == request.connection:
+        previous = handoff.session.ref
     effect = StartSession(
         key=_start_effect(fresh),
         conversation_id=request.conversation_id,
@@ -132,6 +135,7 @@ def _start(handoff: Handoff | None, request: StartRequested, policy: Policy, now
         history=request.history,
         options=request.options,
         relay=request.relay,
+        previous=previous,
     )
     return Decision(handoff=fresh, effects=(effect,), start="starting")
 
@@ -239,8 +243,6 @@ def _effect_failed(step: Step, failed: EffectFailed) -> None:
 def _agent_event(step: Step, input: AgentEvent) -> None:
     event = input.event
     if not isinstance(event, SessionEvent) or not step.first_time(f"event:{event.event_id}"):
-        return
-    if isinstance(event, AgentMessage) and not step.first_time(f"message:{event.message_id}"):
         return
     if step.handoff.phase is Phase.STARTING:
         step.change(early_events=(*step.handoff.early_events, event))

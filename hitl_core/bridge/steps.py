@@ -63,7 +63,7 @@ class Step:
         sender = Author.agent(event.agent) if event.agent else Author(role=Role.AGENT)
         if not sender.name:
             sender = sender.model_copy(update={"name": self.policy.agent_fallback_name})
-        self.add(TellCustomer(key=self.key("agent", event.message_id), message=event.message, sender=sender))
+        self.add(TellCustomer(key=self.key("agent", event.event_id), message=event.message, sender=sender))
 
     def answer_agent(self, session: HitlSession, event_id: str) -> None:
         """Tell the agent that the customer cannot see that kind of message (behaviour S079)."""

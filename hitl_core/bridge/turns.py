@@ -104,6 +104,7 @@ class Turns:
                 clock=clock,
                 links=self._links,
                 report=self._report,
+                compare=self._compare,
                 dead=self._dead,
                 start_patience=start_patience,
             )

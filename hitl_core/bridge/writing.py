@@ -50,7 +50,7 @@ class NotWantedError(HitlError):
 def classify(error: Exception) -> Failure:
     """Give an error its class; the class decides what is done."""
     match error:
-        case SessionClosedError() | NotFoundError():
+        case SessionClosedError() | NotFoundError(subject=None | "session"):
             return Failure.CLOSED
         case AuthenticationError() | PermissionDeniedError() | ConfigurationError():
             return Failure.NOT_ALLOWED
@@ -85,6 +85,7 @@ class Write(Generic[T]):
     :param find: looks up whether an earlier attempt, not older than the given time, took effect.
     :param found: reads the write's result out of what was found.
     :param harmless: repeating it is safe, because the vendor honours its key or finds what exists.
+    :param harmless_seconds: how long the vendor remembers a key; ``None`` for ever.
     :param resend: repeat what stays unclear rather than give up (the provider's ``unresolved="resend"``).
     :param settle: seconds a read may lag behind a write.
     :param patience: seconds after which to give up; ``None`` for never.
@@ -98,6 +99,7 @@ class Write(Generic[T]):
     find: Callable[[datetime], Awaitable[Finding]] | None = None
     found: Callable[[Found], T | None] = _nothing
     harmless: bool = False
+    harmless_seconds: float | None = None
     resend: bool = False
     settle: float = 0.0
     patience: float | None = None
@@ -156,7 +158,11 @@ class Write(Generic[T]):
         return None
 
     def _may_repeat_unseen(self) -> bool:
-        return self.harmless or (self.find is None and self.resend)
+        if self.find is None and self.resend:
+            return True
+        if not self.harmless or self.unclear_since is None or self.harmless_seconds is None:
+            return self.harmless
+        return (self.clock.now() - self.unclear_since).total_seconds() < self.harmless_seconds
 
     def _judge(self, error: Exception, sent_at: datetime, failures: int) -> float:
         """Return how long to wait before the next attempt, or raise when there is none."""
