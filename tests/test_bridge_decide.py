@@ -37,6 +37,7 @@ from hitl_core.events import (
     AgentAssigned,
     AgentMessage,
     AgentMessageDeleted,
+    AgentMessageUpdated,
     AgentUnassigned,
     Ignored,
     IgnoredReason,
@@ -586,6 +587,19 @@ def test_a_message_taken_back_is_the_hosts_to_know_and_no_text(scene):
     scene.active()
     scene.event(AgentMessageDeleted, message_id="dm-1")
     assert [type(effect) for effect in scene.last.effects] == [NotifyBot]
+
+
+def test_s081_a_change_of_a_message_names_what_was_shown(scene):
+    scene.active()
+    scene.agent_says("helo", message_id="dm-1")
+    [shown] = scene.effects(TellCustomer)
+    scene.event(AgentMessageUpdated, message_id="dm-1", message=Text(text="hello"))
+    [notice] = scene.effects(NotifyBot)
+    assert notice.message_keys == (shown.key,)
+    scene.event(SessionStopped, reason=StopReason.AGENT_CLOSED)
+    scene.event(SessionReopened)
+    scene.event(AgentMessageDeleted, message_id="dm-1")
+    assert scene.effects(NotifyBot)[0].message_keys == (shown.key,)
 
 
 # The helpdesk ends it ---------------------------------------------------------------------------------------------

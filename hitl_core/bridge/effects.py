@@ -116,12 +116,16 @@ class TellCustomer(EffectBase):
 
 
 class NotifyBot(EffectBase):
-    """Let the host know of an event, for display and records; the bot itself must not answer it (R03)."""
+    """Let the host know of an event, for display and records; the bot itself must not answer it (R03).
+
+    :param message_keys: where the event changes a message: the keys it was shown under.
+    """
 
     lane: ClassVar[Lane] = "customer"
     kind: Literal["notify_bot"] = "notify_bot"
 
     event: Event
+    message_keys: tuple[str, ...] = ()
 
 
 class Resume(EffectBase):

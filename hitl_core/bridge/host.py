@@ -16,11 +16,15 @@ __all__ = ["Handled", "Host", "Notice", "Receipt", "StartResult", "StartStatus"]
 
 
 class Notice(Model):
-    """An event of the helpdesk that is no message, for display and records."""
+    """An event of the helpdesk that is no new message, for display and records.
+
+    :param message_keys: where the event changes or takes back a message: the keys :meth:`Host.send` got it under.
+    """
 
     conversation_id: str
     handoff_id: str
     event: Event
+    message_keys: tuple[str, ...] = ()
 
 
 class Host(Protocol):

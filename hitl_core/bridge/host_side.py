@@ -61,7 +61,12 @@ class HostSide:
             case TellCustomer():
                 await self._host.send(conversation_id, effect.message, effect.sender, key=effect.key)
             case NotifyBot():
-                notice = Notice(conversation_id=conversation_id, handoff_id=handoff_id, event=effect.event)
+                notice = Notice(
+                    conversation_id=conversation_id,
+                    handoff_id=handoff_id,
+                    event=effect.event,
+                    message_keys=effect.message_keys,
+                )
                 await self._host.notify(notice, key=effect.key)
             case Resume():
                 back = effect.hand_back

@@ -349,6 +349,7 @@ def _reopen(step: Step, event: SessionReopened) -> None:
         user=old.user,
         external_user=old.external_user,
         session=old.session,
+        shown=old.shown,
         seen=old.seen,  # facts of the same session: they must not be told a second time
         started_at=step.now,
         agent_at=old.agent_at,

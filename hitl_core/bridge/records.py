@@ -90,6 +90,7 @@ class Handoff(Model):
     :param announcements: how often the customer was told of an agent.
     :param unrelayed: the customer's messages that are accepted and not known to have arrived, oldest first.
     :param early_events: what the helpdesk said before the link was made, oldest first (behaviour F04).
+    :param shown: the keys an agent's message was shown to the customer under, by the helpdesk's id of it (S081).
     :param seen: ids of events and messages that were taken in (behaviour F22).
     :param agent_at: when the last fact about assignment happened; older ones are ignored.
     :param status_at: when the last fact about open or closed happened; older ones are ignored.
@@ -112,6 +113,7 @@ class Handoff(Model):
     announcements: int = 0
     unrelayed: tuple[PendingMessage, ...] = Field(default=(), repr=False)
     early_events: tuple[Event, ...] = ()
+    shown: dict[str, tuple[str, ...]] = Field(default_factory=dict, repr=False)
     seen: frozenset[str] = Field(default=frozenset(), repr=False)
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from hitl_core.bridge.effects import Effect, NotifyBot, Resume, SendToDesk, TellCustomer, effect_key
 from hitl_core.bridge.policy import NOTHING, Policy
 from hitl_core.bridge.records import ASSIGNMENT_TIMER, EndReason, HandBack, Handoff, PendingMessage, Phase
-from hitl_core.events import AgentMessage, SessionEvent, StopReason
+from hitl_core.events import AgentMessage, AgentMessageDeleted, AgentMessageUpdated, SessionEvent, StopReason
 from hitl_core.messages import Text
 from hitl_core.people import Agent, Author, Role
 from hitl_core.sessions import HitlSession
@@ -56,14 +56,20 @@ class Step:
 
     def notify(self, event: SessionEvent) -> None:
         """Let the host know."""
-        self.add(NotifyBot(key=self.key("notify", event.event_id), event=event))
+        keys: tuple[str, ...] = ()
+        if isinstance(event, AgentMessageUpdated | AgentMessageDeleted):
+            keys = self.handoff.shown.get(event.message_id, ())
+        self.add(NotifyBot(key=self.key("notify", event.event_id), event=event, message_keys=keys))
 
     def relay_agent(self, event: AgentMessage) -> None:
         """Show an agent's message to the customer, under the agent's name (behaviour S081, S082)."""
         sender = Author.agent(event.agent) if event.agent else Author(role=Role.AGENT)
         if not sender.name:
             sender = sender.model_copy(update={"name": self.policy.agent_fallback_name})
-        self.add(TellCustomer(key=self.key("agent", event.event_id), message=event.message, sender=sender))
+        key = self.key("agent", event.event_id)
+        keys = (*self.handoff.shown.get(event.message_id, ()), key)
+        self.change(shown={**self.handoff.shown, event.message_id: keys})
+        self.add(TellCustomer(key=key, message=event.message, sender=sender))
 
     def answer_agent(self, session: HitlSession, event_id: str) -> None:
         """Tell the agent that the customer cannot see that kind of message (behaviour S079)."""
