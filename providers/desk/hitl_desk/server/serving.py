@@ -1,0 +1,120 @@
+"""Serving a desk by uvicorn, from start to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from hitl_core.errors import ConfigurationError
+from hitl_core.eventlog import DeliveryPolicy
+from hitl_desk.server.app import create_app
+from hitl_desk.server.desk import Desk
+from hitl_desk.server.settings import DeskSettings
+
+__all__ = ["Server", "bind", "serve", "serving"]
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that says when it is up, and ends as any program that was asked to: quietly.
+
+    :param app: the ASGI application.
+    :param up: called once requests are answered.
+    """
+
+    def __init__(self, app: Any, *, up: Callable[[], None] | None = None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                # No access log: one-time links are in URLs.
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+                lifespan="on",
+            )
+        )
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        if self._up is not None and not self.should_exit:
+            self._up()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on SIGINT and SIGTERM; uvicorn would raise them again at the end, and so exit with an error."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    :param port: 0 for any free one.
+    :raises ConfigurationError: when the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        msg = f"cannot listen on {host} port {port} ({error.strerror or error}); name another with --host or --port"
+        raise ConfigurationError(msg) from error
+
+
+async def serving(
+    settings: DeskSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    up: Callable[[str, Desk], None] | None = None,
+    policy: DeliveryPolicy | None = None,
+) -> None:
+    """Serve a desk until SIGINT or SIGTERM; open streams end at once, requests under way within two seconds.
+
+    :param port: 0 for any free one.
+    :param up: called with the desk's URL, and the desk, once it answers.
+    :raises ConfigurationError: when the address, the data directory or the database cannot be used.
+    """
+    with bind(host, port) as listener:
+        if settings.public_url is None:
+            shown = f"[{host}]" if ":" in host else host
+            url = f"http://{shown}:{listener.getsockname()[1]}"
+            settings = settings.model_copy(update={"public_url": url})
+        app = create_app(settings, policy=policy)
+        desk: Desk = app.state.desk
+        # Once before the server: an error here is one sentence, in its lifespan a traceback.
+        async with desk.storage():
+            pass
+
+        def tell() -> None:
+            if up is not None:
+                up(settings.url, desk)
+
+        await Server(app, up=tell).serve(sockets=[listener])
+
+
+def serve(
+    settings: DeskSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    up: Callable[[str, Desk], None] | None = None,
+    policy: DeliveryPolicy | None = None,
+) -> None:
+    """Serve a desk and block, as :func:`serving` does; Ctrl-C ends it and returns."""
+    asyncio.run(serving(settings, host=host, port=port, up=up, policy=policy))
