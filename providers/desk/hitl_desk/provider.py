@@ -18,7 +18,7 @@ from hitl_desk.settings import DeskOptions, DeskSettings
 __all__ = ["DeskProvider"]
 
 _NOT_CONNECTED = "This bot is not connected to the desk. Enable it on the desk's Connected bots page, then retry."
-_MAX_TEXT = hitl.TextLimit(max=20_000)
+_MAX_TEXT = hitl.TextLimit(max=65_536)
 _MEDIA = (hitl.Image, hitl.Audio, hitl.Video, hitl.File)
 
 
@@ -70,7 +70,7 @@ class DeskProvider:
             placeholders=(),
         ),
         limits=hitl.Limits(
-            title=hitl.TextLimit(max=200),
+            title=hitl.TextLimit(max=255),
             opening=hitl.TextLimit(max=65_536),
             key_seconds=24 * 3600,
             text=_MAX_TEXT,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Self
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 from itsdangerous import URLSafeTimedSerializer
@@ -75,8 +76,8 @@ class Desk:
         self.passwords = Passwords()
         self.logins_by_email = RateLimiter(self.clock, settings.login_attempts_per_email, settings.login_window)
         self.logins_by_address = RateLimiter(self.clock, settings.login_attempts_per_address, settings.login_window)
-        self.in_flight: set[tuple[str, str]] = set()
-        """Idempotency keys whose first request is under way in this process."""
+        self.turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """Locks of the idempotency keys with a request under way in this process; gone when nobody holds them."""
         self._sender = sender
         self._addresses = addresses
         self._policy = policy

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ from pydantic import BaseModel
 from hitl_core.database import insert
 from hitl_desk.server import tables
 from hitl_desk.server.auth import Caller
+from hitl_desk.server.desk import Desk
 from hitl_desk.server.housekeeping import KEY_LIFETIME
 from hitl_desk.server.problems import Problem
 from hitl_desk.server.unit import Unit
@@ -20,6 +23,9 @@ from hitl_desk.server.unit import Unit
 __all__ = ["HEADER", "once"]
 
 HEADER: Final = "Idempotency-Key"
+
+_PATIENCE: Final = 10.0
+"""Seconds a repeat waits for the first request of its key."""
 
 Work = Callable[[Unit], Awaitable[BaseModel | None]]
 
@@ -45,15 +51,7 @@ async def once(
     # What the key was first used with; reading it again costs nothing, it is kept by the request.
     content = fingerprint.encode() if fingerprint is not None else await request.body()
     mark = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + content).hexdigest()
-    if (caller.id, key) in desk.in_flight:
-        raise Problem(
-            409,
-            "idempotency_in_progress",
-            "The first request with this Idempotency-Key is still under way; repeat in a moment.",
-            headers={"Retry-After": "1"},
-        )
-    desk.in_flight.add((caller.id, key))
-    try:
+    async with _turn(desk, (caller.id, key)):
         async with desk.write() as unit:
             kept = await _claim(unit, caller.id, key, mark)
             if kept is not None:
@@ -62,8 +60,28 @@ async def once(
             which = sa.and_(_t.c.bot_id == caller.id, _t.c.key == key)
             await unit.conn.execute(sa.update(_t).where(which).values(status=status, body=text))
         return _answer(status, text)
+
+
+@asynccontextmanager
+async def _turn(desk: Desk, key: tuple[str, str]) -> AsyncIterator[None]:
+    """Let one request of a key in at a time; the others wait, since the answer they want is about to be there."""
+    turn = desk.turns.get(key)
+    if turn is None:
+        turn = desk.turns[key] = asyncio.Lock()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await turn.acquire()
+    except TimeoutError:
+        raise Problem(
+            409,
+            "idempotency_in_progress",
+            "The first request with this Idempotency-Key is still under way; repeat in a moment.",
+            headers={"Retry-After": "1"},
+        ) from None
+    try:
+        yield
     finally:
-        desk.in_flight.discard((caller.id, key))
+        turn.release()
 
 
 async def _claim(unit: Unit, bot_id: str, key: str, mark: str) -> Response | None:
