@@ -24,9 +24,6 @@ __all__ = ["HEADER", "once"]
 
 HEADER: Final = "Idempotency-Key"
 
-_PATIENCE: Final = 10.0
-"""Seconds a repeat waits for the first request of its key."""
-
 Work = Callable[[Unit], Awaitable[BaseModel | None]]
 
 _t = tables.idempotency
@@ -37,12 +34,13 @@ async def once(
 ) -> Response:
     """Do a bot's request in a transaction; under a key at most once, however often it comes.
 
-    A repeat within 24 hours gets the first answer again, with ``Idempotency-Replayed: true``. Requests that failed
-    changed nothing and are not remembered: their repeat is a new attempt.
+    A repeat within 24 hours gets the first answer again, with ``Idempotency-Replayed: true``; while the first request
+    is under way it waits for it. Requests that failed changed nothing and are not remembered: their repeat is a new
+    attempt.
 
     :param work: what to do; its result is the answer, None an empty one.
     :param fingerprint: what tells this request from others, when it is not its body.
-    :raises Problem: 409 while the first request of the key is under way, or when it was another request.
+    :raises Problem: 409 when the first request of the key does not end in time, or was another request.
     """
     desk = caller.desk
     if key is None:
@@ -69,7 +67,7 @@ async def _turn(desk: Desk, key: tuple[str, str]) -> AsyncIterator[None]:
     if turn is None:
         turn = desk.turns[key] = asyncio.Lock()
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(desk.settings.key_wait):
             await turn.acquire()
     except TimeoutError:
         raise Problem(

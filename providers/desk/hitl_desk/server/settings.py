@@ -74,6 +74,9 @@ class DeskSettings(BaseModel):
     )
     session_idle: float = Field(default=86_400.0, gt=0, description="Seconds without a request that end a session.")
     event_retention: float = Field(default=30 * 86_400.0, gt=0, description="Seconds events can be pulled for.")
+    key_wait: float = Field(
+        default=10.0, gt=0, description="Seconds a repeat waits for the first request of its Idempotency-Key."
+    )
     max_wait: float = Field(default=30.0, ge=0, description="Longest long poll, in seconds.")
 
     @field_validator("public_url")

