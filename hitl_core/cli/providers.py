@@ -140,6 +140,8 @@ def _short(value: Any) -> str:
             return ", ".join(str(item) for item in value) or "none"
         case bool():
             return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
     return str(value)
 
 
@@ -147,6 +149,8 @@ def _print_fields(title: str, model: type[BaseModel]) -> None:
     click.echo(f"\n{title}")
     properties = model.model_json_schema().get("properties", {})
     for name, field in model.model_fields.items():
-        need = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        empty = default in (None, (), {})
+        need = "required" if field.is_required() else "optional" if empty else f"default {_short(default)}"
         description = field.description or properties.get(name, {}).get("title", "")
         click.echo(f"  {name} ({need}): {description}")

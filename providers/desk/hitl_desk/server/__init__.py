@@ -9,7 +9,7 @@ bot, token = await create_bot(desk, "Shop bot")
 url = await create_login_link(desk, agent["id"])
 """
 
-from hitl_desk.server.admin import create_agent, create_bot, create_login_link, migrate
+from hitl_desk.server.admin import create_agent, create_bot, create_login_link, list_bots, migrate, switch_bot
 from hitl_desk.server.app import create_app
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.serving import serve, serving
@@ -22,7 +22,9 @@ __all__ = [
     "create_app",
     "create_bot",
     "create_login_link",
+    "list_bots",
     "migrate",
     "serve",
     "serving",
+    "switch_bot",
 ]

@@ -9,10 +9,11 @@ from urllib.parse import quote
 from hitl_core.errors import ConfigurationError
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.migrate import upgrade
+from hitl_desk.server.problems import Problem
 from hitl_desk.server.service import people
 from hitl_desk.server.settings import DeskSettings
 
-__all__ = ["create_agent", "create_bot", "create_login_link", "migrate"]
+__all__ = ["create_agent", "create_bot", "create_login_link", "list_bots", "migrate", "switch_bot"]
 
 _SHORTEST_PASSWORD = 8
 
@@ -55,6 +56,26 @@ async def create_bot(desk: Desk, name: str) -> tuple[Mapping[str, Any], str]:
     async with desk.write() as unit:
         bot, token = await people.add_bot(unit, name.strip())
     return {name: bot[name] for name in ("id", "name")}, token
+
+
+async def list_bots(desk: Desk) -> list[Mapping[str, Any]]:
+    """Return ``id``, ``name``, ``enabled`` and ``created_at`` of every bot, by name."""
+    async with desk.read() as conn:
+        rows = await people.bots(conn)
+    return [{name: row[name] for name in ("id", "name", "enabled", "created_at")} for row in rows]
+
+
+async def switch_bot(desk: Desk, bot_id: str, *, enabled: bool) -> None:
+    """Let a bot in, or keep it out.
+
+    :raises ConfigurationError: when there is no such bot.
+    """
+    try:
+        async with desk.write() as unit:
+            await people.switch_bot(unit, desk.webhooks, bot_id, enabled=enabled)
+    except Problem as problem:
+        msg = f"there is no bot {bot_id!r}; `hitl desk connect` lists them"
+        raise ConfigurationError(msg) from problem
 
 
 async def create_login_link(desk: Desk, agent_id: str) -> str:

@@ -290,10 +290,9 @@ async def stream(
 @router.get("/bots")
 async def list_bots(session: _Me) -> Response:
     """List the bots that were given a token."""
-    b = tables.bots
     async with session.desk.read() as conn:
-        found = (await conn.execute(sa.select(b).order_by(b.c.name, b.c.id))).all()
-    return JSONResponse([_bot(each._asdict()) for each in found])
+        found = await people.bots(conn)
+    return JSONResponse([_bot(each) for each in found])
 
 
 def _bot(row: Any) -> dict[str, Any]:

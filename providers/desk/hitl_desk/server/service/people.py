@@ -102,6 +102,11 @@ async def add_bot(unit: Unit, name: str) -> tuple[Mapping[str, Any], str]:
     return created.one()._asdict(), token
 
 
+async def bots(conn: AsyncConnection) -> list[Mapping[str, Any]]:
+    """Return the bots by name."""
+    return [row._asdict() for row in await conn.execute(sa.select(_b).order_by(_b.c.name, _b.c.id))]
+
+
 async def bot_by_token(conn: AsyncConnection, token: str) -> sa.Row[Any] | None:
     """Return the bot a token was issued to.
 
