@@ -117,6 +117,9 @@ class WebhookDispatcher:
         self._served: Counter[EndpointKey] = Counter()
         self._stopping = False
         self._wakers: set[Subscription] = set()
+        self._halt = Subscription(log.clock, 0)
+        self._ended = asyncio.Event()
+        self._ended.set()
         self._main: asyncio.Task[None] | None = None
         self._user_agent = f"hitl-core/{version('hitl-core')}"
 
@@ -125,6 +128,7 @@ class WebhookDispatcher:
         clock, poll = self._log.clock, self._policy.poll
         with self._log.hub.subscribe(None) as subscription:
             self._wakers.add(subscription)
+            self._ended.clear()
             try:
                 while not self._stopping:
                     subscription.clear()
@@ -133,17 +137,18 @@ class WebhookDispatcher:
                         begun = await self._begin()
                     except Exception as error:  # noqa: BLE001  whatever happens, what is owed stays owed
                         logger.warning("cannot look for webhook deliveries (%s); trying again", type(error).__name__)
-                        await clock.sleep(poll)
+                        await self._halt.wait(poll)
                         continue
                     if not begun:
                         # With a great backlog behind a dead receiver a look takes long: rest so that looking costs
                         # at most a fifth of the time, however often it is woken.
                         rest = min(4 * (clock.monotonic() - begin), poll)
                         if rest > 0:
-                            await clock.sleep(rest)
+                            await self._halt.wait(rest)
                         await subscription.wait(poll)
             finally:
                 self._wakers.discard(subscription)
+                self._ended.set()
 
     async def run_once(self) -> int:
         """Deliver what is due now, wait for it, and return how many attempts were made."""
@@ -159,10 +164,11 @@ class WebhookDispatcher:
         An attempt cut off is made again, with the same ``webhook-id``.
         """
         self._stopping = True
+        self._halt.wake()
         for subscription in self._wakers:
             subscription.wake()
-        if self._main is not None:
-            await asyncio.gather(self._main, return_exceptions=True)
+        # Whatever the loop is about to lease, it leases before the leases are given back.
+        await self._ended.wait()
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=grace)
         cut = list(self._jobs)
@@ -178,6 +184,7 @@ class WebhookDispatcher:
     async def __aenter__(self) -> Self:
         """Start delivering in the background."""
         self._stopping = False
+        self._halt.clear()
         self._main = asyncio.create_task(self.run())
         return self
 
@@ -186,6 +193,8 @@ class WebhookDispatcher:
     ) -> None:
         """Stop as :meth:`stop` does."""
         await self.stop()
+        if self._main is not None:
+            await self._main
 
     async def _begin(self) -> int:
         """Start as many attempts as are due and there is room for."""

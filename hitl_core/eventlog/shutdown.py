@@ -21,8 +21,10 @@ async def close_on_signals(log: EventLog) -> AsyncIterator[None]:
 
     ASGI servers wait for open responses to end *before* they run the lifespan's shutdown, so a lifespan alone would
     leave Ctrl-C waiting for streams that never end. The handlers installed before, such as the server's, run as well.
-    Also bound the server's patience (uvicorn: ``timeout_graceful_shutdown``): a client that stopped reading altogether
-    keeps its closed connection open until then. Outside the main thread, where Python allows no handlers, only the end of the block closes the log.
+    Outside the main thread, where Python allows no handlers, only the end of the block closes the log.
+
+    Bound the server's patience as well (uvicorn: ``timeout_graceful_shutdown``): a client that stopped reading
+    altogether keeps its connection half open until then.
     """
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
@@ -33,7 +35,8 @@ async def close_on_signals(log: EventLog) -> AsyncIterator[None]:
     before: dict[int, Any] = {}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(close)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(close)
         earlier = before[number]
         if callable(earlier):
             earlier(number, frame)

@@ -55,7 +55,7 @@ class FakeClock:
 
     def sleeping(self) -> list[float]:
         """Return how long the sleepers still sleep, shortest first."""
-        return sorted(until - self._elapsed for until in self._sleepers.values())
+        return sorted(until - self._elapsed for future, until in self._sleepers.items() if not future.done())
 
 
 @dataclass
@@ -128,10 +128,13 @@ def postgres() -> Iterator[str]:
     except PermissionError:
         shutil.rmtree(home)
         pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
+    # The shell ends the server and removes its files when its input ends, as it also does when this process is killed.
+    guard = '"$@" & server=$!; read -r _; kill -INT $server; wait $server; rm -rf "$PWD"'
     with (home / "log").open("wb") as output:
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
-            stdout=output, stderr=output, cwd=home, **account,
+            ["/bin/sh", "-c", guard, "sh",
+             programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
+            stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=home, start_new_session=True, **account,
         )  # fmt: skip
     try:
         ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
@@ -140,12 +143,12 @@ def postgres() -> Iterator[str]:
                 break
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.05)
-                pytest.fail((home / "log").read_text())
+        else:
+            pytest.fail((home / "log").read_text())
         yield f"postgresql://postgres@/postgres?host={home}"
     finally:
-        server.terminate()
+        server.stdin.close()
         server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -620,6 +620,81 @@ async def test_the_dispatcher_outlives_a_database_that_is_away(
         await tools.eventually(lambda: receiver.ids == [event.id])
 
 
+async def test_a_result_is_written_once_the_database_is_back(
+    engine, tables, append, dispatcher, receiver, secret, tools, clock, hooks
+):
+    receiver.gate = asyncio.Event()
+    await append()
+    sending = asyncio.create_task(dispatcher.run_once())
+    await tools.eventually(lambda: len(receiver.posted) == 1)
+    async with begin_write(engine) as conn:
+        await conn.execute(sa.text(f"alter table {tables.deliveries.name} rename to hidden_{tables.deliveries.name}"))
+    receiver.gate.set()
+    await tools.eventually(lambda: clock.sleeping() == [0.1])
+    async with begin_write(engine) as conn:
+        await conn.execute(sa.text(f"alter table hidden_{tables.deliveries.name} rename to {tables.deliveries.name}"))
+    clock.advance(0.1)
+    assert await sending == 1
+    assert (await hooks.counts("bot"))["delivered"] == 1
+
+
+async def test_a_result_that_cannot_be_written_until_the_lease_ends_is_sent_again(
+    engine, tables, append, dispatcher, receiver, secret, tools, clock, hooks, caplog
+):
+    receiver.gate = asyncio.Event()
+    event = await append(text="my card is 4111")
+    name = tables.deliveries.name
+    async with dispatcher:
+        await tools.eventually(lambda: len(receiver.posted) == 1 and clock.sleeping() == [1])
+        async with begin_write(engine) as conn:
+            await conn.execute(sa.text(f"alter table {name} rename to hidden_{name}"))
+        clock.advance(29.95)
+        receiver.gate.set()
+        await tools.eventually(lambda: "is lost" in caplog.text)
+        assert "4111" not in caplog.text
+        async with begin_write(engine) as conn:
+            await conn.execute(sa.text(f"alter table hidden_{name} rename to {name}"))
+        while len(receiver.posted) < 2:
+            await tools.eventually(lambda: clock.sleeping() or len(receiver.posted) == 2)
+            clock.advance(1)
+    assert receiver.ids == [event.id, event.id]
+    assert (await hooks.counts("bot"))["delivered"] == 1
+
+
+async def test_stopping_does_not_wait_for_a_database_that_is_away(engine, tables, dispatcher, clock, tools, caplog):
+    name = tables.deliveries.name
+    async with begin_write(engine) as conn:
+        await conn.execute(sa.text(f"alter table {name} rename to hidden_{name}"))
+    async with asyncio.timeout(10), dispatcher:
+        await tools.eventually(lambda: "trying again" in caplog.text and clock.sleeping() == [1])
+    async with begin_write(engine) as conn:
+        await conn.execute(sa.text(f"alter table hidden_{name} rename to {name}"))
+
+
+async def test_a_machine_that_slept_between_leasing_and_sending_sends_nothing(engine, tables, append, secret, tools):
+    class Sleepy(tools.FakeClock):
+        def monotonic(self):
+            self._elapsed += 11
+            return super().monotonic()
+
+        def now(self):
+            return self._moment
+
+    clock = Sleepy()
+    receiver = tools.Receiver(clock)
+    await append()
+    assert await WebhookDispatcher(EventLog(engine, tables, clock=clock), receiver).run_once() == 1
+    assert receiver.posted == []
+
+
+async def test_a_replay_of_what_was_missed_respects_the_types(append, dispatcher, receiver, hooks):
+    missed = [await append("ticket.closed"), await append("message.created"), await append("ticket.closed")]
+    await hooks.put("bot", "main", url=URL, types=["ticket.closed"])
+    assert await hooks.replay_since("bot", "main", missed[0].cursor) == 1
+    await dispatcher.run_once()
+    assert receiver.ids == [missed[2].id]
+
+
 def test_a_lease_shorter_than_an_attempt_is_refused():
     with pytest.raises(ValueError, match="outlast"):
         DeliveryPolicy(timeout=20, lease=20)
