@@ -35,7 +35,7 @@ from hitl_core.eventlog.models import (
 )
 from hitl_core.eventlog.sender import GuardedSender, Sender, SendResult
 from hitl_core.eventlog.shutdown import close_on_signals
-from hitl_core.eventlog.sse import sse_response
+from hitl_core.eventlog.sse import EventStreamResponse, sse_response
 from hitl_core.eventlog.tables import EventTables, define_tables
 from hitl_core.eventlog.webhooks import Webhooks
 
@@ -51,6 +51,7 @@ __all__ = [
     "EventLog",
     "EventLogError",
     "EventPage",
+    "EventStreamResponse",
     "EventTables",
     "GuardedSender",
     "InvalidCursorError",

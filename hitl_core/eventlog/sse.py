@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import StreamingResponse
@@ -18,7 +18,7 @@ from hitl_core.errors import HitlError
 from hitl_core.eventlog.log import EventLog
 from hitl_core.eventlog.models import Event
 
-__all__ = ["sse_response"]
+__all__ = ["EventStreamResponse", "sse_response"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +108,9 @@ async def _frames(
 class EventStreamResponse(StreamingResponse):
     """A stream that ends with its client, its server, or a reader too slow to follow.
 
+    A host may put a generator of its own around ``body_iterator``.
+
+    :param frames: the stream, in pieces that end where a message ends.
     :param write_timeout: seconds one write may take.
     """
 
@@ -132,7 +135,10 @@ class EventStreamResponse(StreamingResponse):
                 raise _SlowReaderError from None
 
         try:
-            async with aclosing(self._frames):
+            async with AsyncExitStack() as closing:
+                for frames in (self._frames, self.body_iterator):
+                    if isinstance(frames, AsyncGenerator):
+                        closing.push_async_callback(frames.aclose)
                 await super().stream_response(push)
         except _SlowReaderError:
             logger.info("an event stream was closed: its reader did not take it for %g s", self._write_timeout)

@@ -214,6 +214,30 @@ async def test_a_slow_reader_is_cut_off_and_comes_back_where_it_was(connect, app
     assert [client.messages[-1]["id"], again.messages[0]["id"]] == [first.cursor, second.cursor]
 
 
+async def test_a_host_may_show_events_its_own_way_and_both_generators_end_with_the_reader(log, append, tools):
+    closed = []
+
+    async def loud(frames):
+        try:
+            async for frame in frames:
+                yield frame.upper()
+        finally:
+            closed.append(True)
+
+    response = await sse_response(log, "bot")
+    response.body_iterator = loud(response.body_iterator)
+    client = Client(response)
+    await tools.eventually(lambda: client.text)
+    await append("ticket.closed")
+    await tools.eventually(lambda: "EVENT: TICKET.CLOSED" in client.text)
+    client.reading.clear()
+    await append()
+    client.leave()
+    await client.task
+    assert closed
+    assert not log.hub._of_stream
+
+
 async def test_a_reader_who_leaves_frees_its_place_at_once(connect, log, tools):
     client = await connect()
     await tools.eventually(lambda: log.hub._of_stream)
