@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from hitl_core.database import begin_write, create_engine
-from hitl_core.eventlog import EventLog, SendResult, Webhooks, define_tables
+from hitl_core.eventlog import EventLog, SendResult, WebhookDispatcher, Webhooks, define_tables
 
 
 class FakeClock:
@@ -211,3 +211,14 @@ def append(log):
         return event
 
     return append
+
+
+@pytest.fixture
+def dispatcher(log, receiver):
+    return WebhookDispatcher(log, receiver, rng=lambda: 0.0)
+
+
+@pytest.fixture
+async def secret(hooks):
+    _, secret = await hooks.put("bot", "main", url="https://bot.example/hook")
+    return secret
