@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr, ValidationError
 
-from hitl_core._http import Budget, HttpClient, MemoryBudget, Transport, as_transport
+from hitl_core._http import AsgiApp, Budget, HttpClient, MemoryBudget, Transport, as_transport
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.connection import Connection
 from hitl_core.context import Fetch, ProviderContext, current_deadline
@@ -25,10 +25,7 @@ from hitl_core.state import ConnectionState, MemoryState
 if TYPE_CHECKING:
     from hitl_core.download import Download, Downloader
 
-__all__ = ["AsgiApp", "connect", "connect_class", "parse_settings"]
-
-AsgiApp = Callable[[Any, Any, Any], Awaitable[Any]]
-"""An ASGI application, such as a simulator, reached without sockets."""
+__all__ = ["connect", "connect_class", "parse_settings"]
 
 
 def connect(

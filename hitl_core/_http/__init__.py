@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from hitl_core._http.asgi import AsgiTransport
 from hitl_core._http.auth import Auth, BasicAuth, BearerAuth, HeaderAuth
 from hitl_core._http.budget import ACCOUNT, Budget, LimitsParser, MemoryBudget, RateObservation, common_limits
+from hitl_core._http.choice import as_transport
 from hitl_core._http.client import HttpClient, RequestOptions
 from hitl_core._http.encoding import FilePart
 from hitl_core._http.failures import Classify, VendorError
 from hitl_core._http.messages import Headers, HttpRequest, HttpResponse, StreamedResponse
-from hitl_core._http.transport import AnswerRefused, AsgiApp, Transport, TransportFailure, as_transport
+from hitl_core._http.transport import AnswerRefused, AsgiApp, Transport, TransportFailure
 from hitl_core._http.urls import segment
 from hitl_core._http.waits import RetryPolicy, parse_http_date, parse_retry_after
 

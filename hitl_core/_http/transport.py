@@ -8,9 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from hitl_core._http.messages import Headers, HttpRequest, HttpResponse, StreamedResponse
-from hitl_core.errors import ConfigurationError
 
-__all__ = ["AnswerRefused", "AsgiApp", "BoundedBody", "Transport", "TransportFailure", "as_transport", "bounded"]
+__all__ = ["AnswerRefused", "AsgiApp", "BoundedBody", "Transport", "TransportFailure", "bounded"]
 
 _GZIP_MAGIC = 0x1F
 
@@ -74,29 +73,6 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Let go of every connection; a second call does nothing."""
         ...
-
-
-def as_transport(transport: Transport | AsgiApp | None) -> Transport:
-    """Turn what a user hands in into a transport: nothing is the network, an ASGI application is called in-process.
-
-    :raises ConfigurationError: it is neither.
-    """
-    if transport is None:
-        from hitl_core._http.network import NetworkTransport
-
-        return NetworkTransport()
-    given: object = transport
-    if isinstance(given, Transport) and not isinstance(given, type):
-        return given
-    if callable(given):
-        from hitl_core._http.asgi import AsgiTransport
-
-        return AsgiTransport(given)
-    msg = (
-        f"transport must be an ASGI application, or an object with send, stream and aclose, "
-        f"not {type(given).__name__}; leave it out to use the network"
-    )
-    raise ConfigurationError(msg)
 
 
 class BoundedBody:
