@@ -205,7 +205,7 @@ class _Api:
 
     async def media(self, request: Request) -> Response:
         """Serve a file an agent sent: pictures in place, anything else as a download."""
-        entry = self._mine(request).entry(request.path_params["number"])
+        entry = self._mine(request).entries().get(request.path_params["number"])
         files = media_of(entry.message) if entry is not None else ()
         index = request.path_params["index"]
         ref = files[index].ref if index < len(files) else None

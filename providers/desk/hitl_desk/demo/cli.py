@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -52,10 +53,12 @@ def _run(host: str, port: int, data_dir: Path) -> None:
         msg = f"the desk's server is not installed ({error.name} is missing); pip install 'hitl-desk[server]'"
         raise ConfigurationError(msg) from None
     _log_to_stderr()
-    asyncio.run(run_demo(host, port, data_dir, _announce))
+    asyncio.run(run_demo(host, port, data_dir, partial(_announce, host)))
 
 
-def _announce(chat: str, inbox: str) -> None:
+def _announce(host: str, chat: str, inbox: str) -> None:
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        click.echo("Anybody who can reach this machine can open the chat; --host 127.0.0.1 keeps it to you.", err=True)
     click.echo(f"Customer chat: {chat}")
     click.echo(f"Agent inbox: {inbox}")
     click.echo("Open both. The inbox's address signs you in once. Ctrl-C ends the demo.", err=True)

@@ -28,7 +28,7 @@ from hitl_desk.server import Desk, DeskSettings, create_agent, create_app, creat
 from hitl_desk.server.service.people import bot_by_token
 from hitl_desk.server.serving import Server, bind
 
-__all__ = ["run_demo"]
+__all__ = ["reachable", "run_demo"]
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ async def run_demo(
     :raises ConfigurationError: when the address or the directory cannot be used.
     """
     with bind(host, port) as listener:
-        netloc = f"{_reachable(host)}:{listener.getsockname()[1]}"
+        netloc = f"{reachable(host)}:{listener.getsockname()[1]}"
         base_url = f"http://{netloc}"
         settings = DeskSettings(data_dir=data_dir, public_url=base_url, allow_private_webhooks=(netloc,))
         clock = SystemClock()
@@ -100,6 +100,9 @@ async def run_demo(
                         await _first(stop.wait(), serving)
                         await server.end(desk)
                     await serving
+        except HitlError:
+            if not server.asked_to_stop:  # else it is the bot that no longer reaches a desk which is closing
+                raise
         finally:
             if not serving.done():
                 serving.cancel()
@@ -110,7 +113,7 @@ async def run_demo(
         raise HitlError(msg)
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """Return the host as this machine reaches it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - read, not bound
     return f"[{host}]" if ":" in host else host

@@ -7,7 +7,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
@@ -106,25 +106,23 @@ class Conversation:
         """Return what came after a cursor."""
         return self.records[max(cursor, 0) :]
 
-    def entry(self, number: int) -> Entry | None:
-        """Return an entry as it stands now; ``None`` when it was taken back or is none."""
-        found = self.records[number - 1] if 0 < number <= len(self.records) else None
-        if not isinstance(found, Entry):
-            return None
-        for record in self.records[number:]:
-            if isinstance(record, Change) and record.target == number:
-                if record.message is None:
-                    return None
-                found = Entry(number, found.role, record.message, found.at, found.author, found.key)
+    def entries(self) -> dict[int, Entry]:
+        """Return what was said as it stands now, by number, oldest first; what was taken back is left out."""
+        found: dict[int, Entry] = {}
+        for record in self.records:
+            if isinstance(record, Entry):
+                found[record.number] = record
+            elif record.message is None:
+                found.pop(record.target, None)
+            elif record.target in found:
+                found[record.target] = replace(found[record.target], message=record.message)
         return found
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """Return the newest 200 entries as a hand-off wants them, oldest first."""
-        entries = [
-            found for record in self.records if isinstance(record, Entry) and (found := self.entry(record.number))
-        ]
         return tuple(
-            HistoryEntry(author=entry.author, message=entry.message, sent_at=entry.at) for entry in entries[-_HISTORY:]
+            HistoryEntry(author=entry.author, message=entry.message, sent_at=entry.at)
+            for entry in list(self.entries().values())[-_HISTORY:]
         )
 
     def wake(self) -> None:

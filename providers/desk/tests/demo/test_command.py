@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from http.cookiejar import CookieJar
 
 import pytest
+from hitl_desk.demo.running import reachable
 
 COMMAND = [sys.executable, "-m", "hitl_core.cli", "demo"]
 
@@ -55,7 +55,8 @@ def test_it_prints_two_addresses_that_work_and_ends_quietly_with_open_pages(numb
         assert list(found) == ["Customer chat", "Agent inbox"]
         customer, agent = browser(), browser()
         assert b"chat-input" in customer.open(found["Customer chat"], timeout=10).read()
-        assert agent.open(found["Agent inbox"], timeout=10).status == 200
+        assert agent.open(found["Agent inbox"], timeout=10).url.endswith("/inbox")
+        assert "/inbox/login" in browser().open(found["Agent inbox"], timeout=10).url, "the link signs in once"
         chat = found["Customer chat"]
         base = chat.removesuffix("/chat/")
         customer.open(f"{chat}api/conversation", timeout=10).read()
@@ -76,22 +77,6 @@ def test_it_prints_two_addresses_that_work_and_ends_quietly_with_open_pages(numb
     assert "Traceback" not in errors
     assert "Error" not in errors
     assert list(tmp_path.glob("hitl-demo-*")) == [], "nothing is left behind"
-
-
-def test_the_inbox_link_signs_in_once():
-    with demo("--port", "0") as process:
-        link = addresses(process)["Agent inbox"]
-        assert browser().open(link, timeout=10).url.endswith("/inbox")
-        assert "login" in browser().open(link, timeout=10).url
-
-
-def test_a_port_in_use_is_one_sentence_that_names_the_option():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert re.fullmatch(rf"Error: cannot listen on 127\.0\.0\.1 port {port} .*--port\n", done.stderr)
 
 
 def test_a_data_directory_that_is_a_file_is_one_sentence(tmp_path):
@@ -116,10 +101,23 @@ def test_a_host_that_is_not_ours_is_one_sentence():
     assert re.fullmatch(r"Error: cannot listen on 192\.0\.2\.1 .*--host or --port\n", done.stderr)
 
 
-def test_a_kept_directory_is_for_its_owner_only(tmp_path):
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("::", "[::1]"), ("::1", "[::1]"), ("localhost", "localhost"), ("10.0.0.7", "10.0.0.7")],
+)
+def test_addresses_are_shown_as_this_machine_reaches_them(host, shown):
+    assert reachable(host) == shown
+
+
+def test_a_second_demo_on_the_same_port_is_told_which_option_to_use(tmp_path):
     with demo("--port", "0", "--data", str(tmp_path / "desk")) as process:
-        addresses(process)
+        port = re.search(r":(\d+)/", addresses(process)["Customer chat"])[1]
+        second = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30, check=False)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
-    assert (tmp_path / "desk").stat().st_mode & 0o077 == 0
-    assert (tmp_path / "desk" / "demo-bot.json").stat().st_mode & 0o077 == 0
+    assert second.returncode == 2
+    assert second.stdout == ""
+    assert re.fullmatch(rf"Error: cannot listen on 127\.0\.0\.1 port {port} .*--port\n", second.stderr)
+    kept = tmp_path / "desk"
+    assert kept.stat().st_mode & 0o077 == 0, "the directory is its owner's alone"
+    assert (kept / "demo-bot.json").stat().st_mode & 0o077 == 0
