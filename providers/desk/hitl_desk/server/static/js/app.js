@@ -14,6 +14,7 @@ import { restoreOutbox } from "./outbox.js";
 import { startRouter } from "./router.js";
 import { startShortcuts } from "./shortcuts.js";
 import { store } from "./store.js";
+import { stopReceiving } from "./tabs.js";
 import { startThread } from "./thread.js";
 import { refreshTimes } from "./time.js";
 import { startUnread } from "./unread.js";
@@ -34,7 +35,10 @@ function startMenu() {
   dismissible(menu);
   dismissible(byId("help-dialog"));
   byId("menu-open").addEventListener("click", () => menu.showModal());
-  byId("sign-out").addEventListener("click", () => signOut());
+  byId("sign-out").addEventListener("click", () => {
+    stopReceiving();
+    void signOut();
+  });
   for (const link of document.querySelectorAll("[data-skip]")) {
     link.addEventListener("click", () => (link.dataset.skip === "list" ? focusList() : byId("thread").focus()));
   }

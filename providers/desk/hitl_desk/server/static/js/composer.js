@@ -60,7 +60,7 @@ function drawUploads() {
   const running = uploadsOf(ticket, current).map((entry) => h("li", { class: `upload${entry.error ? " is-failed" : ""}` },
     icon(entry.error ? "alert" : "file"), h("span", { class: "upload-name" }, entry.name),
     entry.error
-      ? [h("span", { class: "upload-error", role: "alert" }, entry.error), h("button", { type: "button", class: "link-button", onclick: () => retryUpload(entry) }, "Retry")]
+      ? [h("span", { class: "upload-error", role: "alert" }, entry.error), entry.passing ? h("button", { type: "button", class: "link-button", onclick: () => retryUpload(entry) }, "Retry") : null]
       : h("progress", { max: "1", value: entry.share, "aria-label": `Uploading ${entry.name}` }),
     h("button", { type: "button", class: "icon-button", "aria-label": `Cancel ${entry.name}`, onclick: () => cancelUpload(entry) }, icon("close"))));
   fill(byId("uploads"), done, running);
@@ -123,6 +123,8 @@ function changedText() {
   const ticket = ticketId();
   const current = mode();
   const area = box();
+  // A note begun on a closed ticket stays one, also when somebody reopens the ticket meanwhile.
+  if (isClosed()) keepMode(ticket, "note");
   if (!hasDraft(ticket, current)) begunAt.set(shown, newest());
   keepDraft(ticket, current, { text: area.value });
   if (!area.value.trim()) warn("");

@@ -73,8 +73,8 @@ const kept = new WeakMap();
  * Bring a parent's children in line with `items`, touching only what changed: a playing video, a selection or the
  * focus survives an update elsewhere.
  *
- * @param items `{key, sign, build, update}`; when `sign` differs from last time the element is built again, or brought
- *   up to date in its place when there is an `update`.
+ * @param items `{key, sign, build, update, refresh}`; when `sign` differs from last time the element is built again, or brought
+ *   up to date in its place when there is an `update`. `refresh`, when there is one, sees the element every time.
  */
 export function reconcile(parent, items) {
   const before = kept.get(parent) ?? new Map();
@@ -83,7 +83,7 @@ export function reconcile(parent, items) {
   const wanted = new Set(items.map(({ key }) => key));
   for (const [key, { element }] of before) if (!wanted.has(key)) element.remove();
   let place = parent.firstElementChild;
-  for (const { key, sign, build, update } of items) {
+  for (const { key, sign, build, update, refresh } of items) {
     const old = before.get(key);
     let element = old?.element;
     if (old && old.sign !== sign && update) {
@@ -104,6 +104,7 @@ export function reconcile(parent, items) {
       parent.insertBefore(element, place);
       focused?.focus({ preventScroll: true });
     }
+    refresh?.(element);
     after.set(key, { sign, element });
   }
   kept.set(parent, after);

@@ -4,7 +4,7 @@
  */
 
 import { h } from "./dom.js";
-import { safeLink } from "./urls.js";
+import { hostOf, safeLink } from "./urls.js";
 
 const MAX_DEPTH = 6;
 const MAX_SPAN = 2_000;
@@ -70,6 +70,7 @@ function emphasis(text, at, depth) {
   for (let end = at + mark.length + 1; end < limit; end += 1) {
     if (!text.startsWith(mark, end) || /\s/u.test(text[end - 1])) continue;
     if (mark.length === 1 && (text[end + 1] === mark || text[end - 1] === mark)) continue;
+    if (mark.length === 2 && text[end + 2] === mark[0]) continue;
     if (mark[0] === "_" && word.test(text.charAt(end + mark.length))) continue;
     const inner = inline(text.slice(at + mark.length, end), depth + 1);
     return { node: h(EMPHASIS[mark], null, inner), end: end + mark.length };
@@ -91,7 +92,10 @@ function namedLink(text, at, depth) {
     const address = text.slice(open, end).trim().split(/\s+/u)[0].replace(/^<|>$/gu, "");
     const label = text.slice(start + 1, start + shut);
     const inside = label.includes("[") ? [label] : inline(label, depth + 1, { links: false });
-    return { node: link(address, ...(label ? inside : [address])), end: end + 1 };
+    const host = hostOf(address);
+    // A label that looks like an address must not hide where the link leads.
+    const misleads = /^\s*(?:https?:|www\.|[\w-]+\.[a-z]{2,})/iu.test(label) && host && !label.includes(host);
+    return { node: [link(address, ...(label ? inside : [address])), misleads ? ` (${host})` : ""], end: end + 1 };
   }
   return null;
 }

@@ -1,6 +1,6 @@
 /** Pictures, sound, film and files in messages. What the page may not load itself becomes a link that says so. */
 
-import { h, icon } from "./dom.js";
+import { h, hiddenText, icon } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { fileNameOf, hostOf, inlineSource, ownAddress, safeLink, sizeText } from "./urls.js";
 
@@ -35,8 +35,7 @@ function chip(media, kind, note = "") {
   ];
   if (!href) return h("span", { class: "chip" }, inside);
   const target = own ? { download: media.name || true } : { target: "_blank", rel: "noopener noreferrer nofollow" };
-  return h("a", { class: "chip", href, ...target, "aria-label": `${own ? "Download" : "Open"} ${nameOf(media, kind)}${details ? `, ${details}` : ""}` },
-    inside, icon(own ? "download" : "external", "chip-action"));
+  return h("a", { class: "chip", href, ...target }, hiddenText(own ? "Download " : "Open "), inside, icon(own ? "download" : "external", "chip-action"));
 }
 
 /** Show a file as a link instead, which carries its title itself. */

@@ -1,7 +1,7 @@
 /** One line of the thread: a message, a note, a line of the desk, or a message still on its way. */
 
 import { avatar } from "./avatar.js";
-import { h, hiddenText, icon } from "./dom.js";
+import { fill, h, hiddenText, icon } from "./dom.js";
 import { attachmentElement } from "./media.js";
 import { renderMessage } from "./render_message.js";
 import { store } from "./store.js";
@@ -33,11 +33,17 @@ function head(author, at, grouped) {
   return h("div", { class: "line-head" }, h("span", { class: "line-author" }, name), timeElement(at, "clock", "line-time"));
 }
 
-function deliverySign(delivery) {
-  const known = DELIVERY[delivery];
-  if (!known) return null;
-  const [sign, text] = known;
-  return h("span", { class: `delivery delivery-${delivery}`, title: text }, icon(sign), delivery === "failed" ? "Not delivered" : hiddenText(text));
+/** Show on a line how far its message has come; the rest of the line, which may be playing or selected, stays. */
+export function showDelivery(element, delivery) {
+  if ((element.dataset.delivery ?? "") === (delivery ?? "")) return;
+  if (delivery) element.dataset.delivery = delivery;
+  else delete element.dataset.delivery;
+  const [sign, text] = DELIVERY[delivery] ?? [null, ""];
+  const place = element.querySelector(".delivery");
+  if (!place) return;
+  place.className = `delivery delivery-${delivery}`;
+  place.title = text;
+  fill(place, sign ? icon(sign) : null, delivery === "failed" ? "Not delivered" : hiddenText(text));
 }
 
 function body(message, attachments) {
@@ -85,12 +91,12 @@ export function messageLine(message, { grouped, onEdit, onDelete }) {
   const beside = h("span", { class: "beside" },
     own && message.message?.type === "text" ? tool("edit", note ? "Edit note" : "Edit message", onEdit, "message-edit") : null,
     own ? tool("trash", note ? "Delete note" : "Take message back", onDelete, "message-delete") : null,
-    note || message.deleted ? null : deliverySign(message.delivery));
+    note || message.deleted ? null : h("span", { class: "delivery" }));
   return line({
     role,
     kind: message.kind,
     grouped,
-    dataset: { messageId: message.id, ...(message.delivery ? { delivery: message.delivery } : {}) },
+    dataset: { messageId: message.id },
     face: face(message.author, grouped),
     bubble: [head(message.author, message.created_at, grouped), h("div", { class: "bubble-row" }, bubble, beside)],
   });

@@ -51,7 +51,7 @@ function card({ title, subtitle, image_url: picture, actions }) {
       h("strong", null, title),
       subtitle ? h("span", { class: "card-subtitle" }, subtitle) : null,
       !source && safeLink(picture) ? link(picture, "Picture") : null,
-      h("div", { class: "options" }, (Array.isArray(actions) ? actions : []).map(action))));
+      h("div", { class: "options" }, items(actions).map(action))));
 }
 
 function items(value) {
@@ -126,6 +126,6 @@ const SHORT = {
 /** A message in one line, for lists, notifications and screen readers. */
 export function summary(message) {
   if (!message) return "";
-  const short = Object.hasOwn(SHORT, message.type) ? SHORT[message.type](message) : wordsOf(message).join(" ") || `(${message.type})`;
+  const short = Object.hasOwn(SHORT, message.type) ? SHORT[message.type](message) : wordsOf(message).join(" ") || `(${message.type ?? "unknown"})`;
   return String(short ?? "").replace(/\s+/gu, " ").trim().slice(0, 300);
 }

@@ -8,6 +8,17 @@ import { EventStream } from "./stream.js";
 
 const STREAM = `${BASE}/api/stream`;
 
+let stream = null;
+
+function read(handlers) {
+  stream = new EventStream(STREAM, handlers).start();
+}
+
+/** Stop reading the stream, before the session it belongs to ends. */
+export function stopReceiving() {
+  stream?.stop();
+}
+
 /**
  * Start receiving events, from the stream or from another tab.
  *
@@ -19,7 +30,7 @@ const STREAM = `${BASE}/api/stream`;
 export function receive(agent, { onEvent, onState, onSignedOut }) {
   if (!navigator.locks || typeof BroadcastChannel === "undefined") {
     // Plain http on a network address has no locks: every tab reads for itself.
-    new EventStream(STREAM, { onEvent, onState, onSignedOut }).start();
+    read({ onEvent, onState, onSignedOut });
     return () => {};
   }
   const name = `desk-stream-${agent}`;
@@ -42,7 +53,7 @@ export function receive(agent, { onEvent, onState, onSignedOut }) {
 
   void navigator.locks.request(name, () => {
     leading = true;
-    new EventStream(STREAM, {
+    read({
       lastId,
       onSignedOut,
       onEvent: (event) => {
@@ -54,7 +65,7 @@ export function receive(agent, { onEvent, onState, onSignedOut }) {
         channel.postMessage({ kind: "state", state });
         onState(state);
       },
-    }).start();
+    });
     // Held until this tab closes.
     return new Promise(() => {});
   });

@@ -3,7 +3,7 @@
 import { editMessage, reloadThread } from "./actions.js";
 import { byId, fill, h, icon, reconcile } from "./dom.js";
 import { confirm } from "./dialogs.js";
-import { authorName, editLine, messageLine, roleOf, transcriptLine, unsentLine } from "./message_view.js";
+import { authorName, editLine, messageLine, roleOf, showDelivery, transcriptLine, unsentLine } from "./message_view.js";
 import * as outbox from "./outbox.js";
 import { colleaguesTyping, customerTyping } from "./presence.js";
 import { Scroller } from "./scroller.js";
@@ -99,10 +99,11 @@ function lineItems() {
     const isEdited = editing === message.id;
     items.push({
       key: message.id,
-      sign: JSON.stringify([message, grouped, isEdited]),
+      sign: JSON.stringify([{ ...message, delivery: null }, grouped, isEdited]),
       build: () => isEdited
         ? editLine(message, { onSave: (text) => save(message, text), onCancel: stopEditing })
         : messageLine(message, { grouped, onEdit: () => edit(message), onDelete: () => remove(message) }),
+      refresh: (element) => showDelivery(element, message.delivery),
     });
     before = message.kind === "system" ? null : { kind: message.kind, author: message.author, at };
   }

@@ -10,7 +10,7 @@ let running = [];
 
 const of = (ticket, mode) => (entry) => entry.ticket === ticket && entry.mode === mode;
 
-/** Uploads of a draft that are under way or failed: `{key, name, size, share, error}`. */
+/** Uploads of a draft that are under way or failed: `{name, share, error, passing}`. */
 export const uploadsOf = (ticket, mode) => running.filter(of(ticket, mode));
 
 /** Whether files of a draft are still under way. */
@@ -32,9 +32,11 @@ async function start(entry) {
     if (!running.includes(entry)) return;
     running = running.filter((one) => one !== entry);
     const { attachments } = draft(entry.ticket, entry.mode);
-    keepDraft(entry.ticket, entry.mode, { attachments: [...attachments, attachment] });
+    const all = [...attachments, { ...attachment, order: entry.order }].sort((one, other) => (one.order ?? 0) - (other.order ?? 0));
+    keepDraft(entry.ticket, entry.mode, { attachments: all });
   } catch (error) {
-    entry.error = error.message;
+    entry.error = error.status === 415 ? "The desk does not take files of this type." : error.message;
+    entry.passing = error.passing;
   }
   store.changed("uploads");
 }
@@ -43,8 +45,11 @@ async function start(entry) {
 export function addFiles(ticket, mode, files) {
   const room = MOST_FILES - draft(ticket, mode).attachments.length - uploadsOf(ticket, mode).length;
   const taken = [...files].slice(0, Math.max(0, room));
-  for (const file of taken) {
-    const entry = { key: `${Date.now()}-${Math.random()}`, ticket, mode, file, name: file.name || "file", size: file.size, share: 0, error: "", controller: null };
+  const now = Date.now();
+  for (const [index, file] of taken.entries()) {
+    // Files stand in the order they were chosen in, whichever is there first.
+    const order = now + index / 100;
+    const entry = { order, ticket, mode, file, name: file.name || "file", share: 0, error: "", passing: false, controller: null };
     running.push(entry);
     void start(entry);
   }
