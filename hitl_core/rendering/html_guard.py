@@ -23,6 +23,8 @@ LINK: Final = "\ue002"
 _NEVER: Final = re.compile("[\ue000-\ue002\x00\ud800-\udfff]")
 
 _MAX_DEPTH: Final = 60
+_MOST_MARKS: Final = 32_768
+"""Tags and comments looked at; text takes next to no time, they do."""
 _MOST_QUOTES: Final = 8
 """Quotes within quotes; each makes every line of it longer."""
 _OPEN: Final = re.compile(r"<([a-zA-Z][a-zA-Z0-9:_-]*+)")
@@ -125,7 +127,7 @@ class _Pass:
     def run(self) -> Guarded:
         html, position = self.html, 0
         last_end = html.rfind(">")
-        marks = self.left  # as many as there may be bytes: what they hide is skipped fast, they themselves are not
+        marks = _MOST_MARKS
         while self.left > 0 and marks > 0 and (start := html.find("<", position)) >= 0:
             self.text(html[position:start])
             position = self.markup(start, last_end)

@@ -82,7 +82,8 @@ class Block:
         """When it was said, such as ``"2026-05-04 14:03 UTC+02:00"``, empty when unknown."""
         if self.sent_at is None:
             return ""
-        first, last = _stamp(self.sent_at), _stamp(self.until or self.sent_at)
+        first = _stamp(self.sent_at)
+        last = _stamp(self.until) if self.until else first
         return first if first == last else f"{first} \u2013 {last}"
 
 
@@ -221,8 +222,11 @@ def transcript_blocks(
 
 def block_text(block: Block) -> str:
     """Return a block as it stands in a plain transcript."""
-    time = f" ({block.time})" if block.time else ""
-    return "\n".join([f"{block.icon} {block.name}{time}:", *block.lines])
+    return "\n".join([f"{block.icon} {block.name}{_bracketed(block.time)}:", *block.lines])
+
+
+def _bracketed(time: str) -> str:
+    return f" ({time})" if time else ""
 
 
 def _identity(author: Author) -> object:
@@ -304,8 +308,7 @@ def _plain_layout(blocks: Sequence[Block]) -> str:
 def _markdown_layout(blocks: Sequence[Block]) -> str:
     written = []
     for block in blocks:
-        time = f" ({block.time})" if block.time else ""
-        header = f"{block.icon} **{block.name}**{time}:"
+        header = f"{block.icon} **{block.name}**{_bracketed(block.time)}:"
         written.append("\n".join([header + (_BREAK if block.lines[0] else ""), *block.lines]).rstrip())
     return SEPARATOR.join(written)
 
@@ -313,8 +316,8 @@ def _markdown_layout(blocks: Sequence[Block]) -> str:
 def _html_layout(blocks: Sequence[Block]) -> str:
     written = []
     for block in blocks:
-        time = f" ({block.time})" if block.time else ""
-        written.append(f"<p>{'<br>'.join([f'{block.icon} <strong>{block.name}</strong>{time}:', *block.lines])}</p>")
+        header = f"{block.icon} <strong>{block.name}</strong>{_bracketed(block.time)}:"
+        written.append(f"<p>{'<br>'.join([header, *block.lines])}</p>")
     return "<hr>".join(written)
 
 
