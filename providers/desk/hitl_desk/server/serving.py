@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,9 +27,16 @@ class Server(uvicorn.Server):
 
     :param app: the ASGI application.
     :param up: called once requests are answered.
+    :param down: called first when the server ends, to end streams: uvicorn waits for them before the lifespan ends.
     """
 
-    def __init__(self, app: Any, *, up: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        *,
+        up: Callable[[], None] | None = None,
+        down: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -41,12 +49,19 @@ class Server(uvicorn.Server):
             )
         )
         self._up = up
+        self._down = down
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets=sockets)
         if self._up is not None and not self.should_exit:
             self._up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End streams, then everything else."""
+        if self._down is not None:
+            await self._down()
+        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,7 +87,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        msg = f"cannot listen on {host} port {port} ({error.strerror or error}); name another with --host or --port"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        msg = f"cannot listen on {host} port {port} ({reason}); name another with --host or --port"
         raise ConfigurationError(msg) from error
 
 
@@ -105,7 +121,7 @@ async def serving(
             if up is not None:
                 up(settings.url, desk)
 
-        await Server(app, up=tell).serve(sockets=[listener])
+        await Server(app, up=tell, down=desk.log.close).serve(sockets=[listener])
 
 
 def serve(
