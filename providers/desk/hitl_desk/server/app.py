@@ -15,6 +15,7 @@ from hitl_core.clock import Clock
 from hitl_core.eventlog import DeliveryPolicy, Sender
 from hitl_desk.server import answers, api_bots, api_events, api_files, api_inbox, problems, site
 from hitl_desk.server.desk import Desk
+from hitl_desk.server.passwords import Passwords
 from hitl_desk.server.protocol import DESCRIPTION, TAGS, describe
 from hitl_desk.server.settings import DeskSettings
 
@@ -27,6 +28,7 @@ def create_app(
     clock: Clock | None = None,
     sender: Sender | None = None,
     policy: DeliveryPolicy | None = None,
+    passwords: Passwords | None = None,
     static: Path | None = None,
 ) -> FastAPI:
     """Make a desk.
@@ -37,10 +39,11 @@ def create_app(
     :param clock: time for everything, to be injected in tests.
     :param sender: carries webhooks, to be injected in tests.
     :param policy: how often and how long webhook deliveries are tried.
+    :param passwords: hashes agents' passwords, to be injected in tests.
     :param static: directory of the pages, instead of the desk's own.
     :raises ConfigurationError: when the data directory or the database URL cannot be used.
     """
-    desk = Desk(settings, clock=clock, sender=sender, policy=policy)
+    desk = Desk(settings, clock=clock, sender=sender, policy=policy, passwords=passwords)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

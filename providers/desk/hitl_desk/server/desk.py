@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.database import begin_read, begin_write, create_engine
-from hitl_core.errors import HitlError
+from hitl_core.errors import ConfigurationError, HitlError
 from hitl_core.eventlog import (
     DeliveryPolicy,
     EventLog,
@@ -52,6 +52,7 @@ class Desk:
     :param clock: time for everything, to be injected in tests.
     :param sender: carries webhooks; one that refuses private addresses unless the settings allow them, when left out.
     :param policy: how often and how long deliveries are tried.
+    :param passwords: hashes them, at another cost than the recommended one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Desk:
         clock: Clock | None = None,
         sender: Sender | None = None,
         policy: DeliveryPolicy | None = None,
+        passwords: Passwords | None = None,
     ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
@@ -73,7 +75,7 @@ class Desk:
         self.webhooks = Webhooks(self.log, policy=addresses)
         self.receipts = Receipts(self.log)
         self.presence = Presence(self)
-        self.passwords = Passwords()
+        self.passwords = passwords or Passwords()
         self.logins_by_email = RateLimiter(self.clock, settings.login_attempts_per_email, settings.login_window)
         self.logins_by_address = RateLimiter(self.clock, settings.login_attempts_per_address, settings.login_window)
         self.turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -103,16 +105,27 @@ class Desk:
     async def storage(self) -> AsyncIterator[Self]:
         """Open the database, brought up to date on SQLite, and close it at the end.
 
-        :raises ConfigurationError: when a PostgreSQL database is not up to date; :func:`upgrade` brings it there.
+        :raises ConfigurationError: when it cannot be opened, or is on PostgreSQL and not up to date;
+            :func:`~hitl_desk.server.admin.migrate` brings it there.
         """
+        try:
+            await self._open()
+            yield self
+        finally:
+            await self.engine.dispose()
+
+    async def _open(self) -> None:
         try:
             if self.engine.dialect.name == "sqlite":
                 await upgrade(self.engine)
             else:
                 await require_current(self.engine)
-            yield self
-        finally:
-            await self.engine.dispose()
+        except HitlError:
+            raise
+        except Exception as error:  # each driver has its own ways to fail
+            reason = getattr(error, "orig", None) or error
+            msg = f"the desk's database cannot be opened ({type(reason).__name__}: {reason}); is the URL right?"
+            raise ConfigurationError(msg) from error
 
     async def ready(self) -> bool:
         """Whether the database answers."""

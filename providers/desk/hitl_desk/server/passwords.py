@@ -14,10 +14,13 @@ _AT_ONCE = 2
 
 
 class Passwords:
-    """Hashes and checks off the event loop; few at once, since each takes 64 MiB of memory."""
+    """Hashes and checks off the event loop; few at once, since each takes 64 MiB of memory.
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    :param hasher: of another cost than the recommended one.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._nobodys: str | None = None
 

@@ -170,4 +170,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EndpointNotFoundError, no_endpoint)
     app.add_exception_handler(StoreError, busy)
     app.add_exception_handler(DBAPIError, busy)
+    app.add_exception_handler(ConnectionError, busy)
     app.add_exception_handler(Exception, unexpected)

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
+from typing import Any, Final
 
 import uvicorn
 
@@ -20,6 +22,9 @@ from hitl_desk.server.desk import Desk
 from hitl_desk.server.settings import DeskSettings
 
 __all__ = ["Server", "bind", "serve", "serving"]
+
+_IMPATIENT: Final = 4.0
+"""Seconds after which being asked again means: at once."""
 
 
 class Server(uvicorn.Server):
@@ -49,6 +54,7 @@ class Server(uvicorn.Server):
             )
         )
         self._up = up
+        self._asked_at: float | None = None
         self._down = down
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -62,6 +68,13 @@ class Server(uvicorn.Server):
         if self._down is not None:
             await self._down()
         await super().shutdown(sockets=sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End; asked again soon after, go on ending: who starts us may pass on a Ctrl-C we had already ourselves."""
+        now = time.monotonic()
+        if self._asked_at is None or now - self._asked_at > _IMPATIENT:
+            self._asked_at = now if self._asked_at is None else self._asked_at
+            super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

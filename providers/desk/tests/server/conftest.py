@@ -1,6 +1,7 @@
 """A desk on SQLite and on PostgreSQL, a clock that tests move, bots, agents, and a receiver of webhooks."""
 
 import asyncio
+import inspect
 import json
 import os
 import pwd
@@ -17,7 +18,9 @@ from uuid import uuid4
 import httpx
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from hitl_desk.server import DeskSettings, create_agent, create_app, create_bot, create_login_link, migrate
+from hitl_desk.server.passwords import Passwords
 
 from hitl_core.database import create_engine
 from hitl_core.eventlog import SendResult
@@ -71,9 +74,12 @@ class Receiver:
 
 
 async def eventually(condition, *, patience=10.0):
-    """Let the loop run until the condition holds; the bound only ends a test that has failed."""
+    """Let the loop run until the condition, which may be awaitable, holds; the bound only ends a failed test."""
     async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110  conditions of all kinds
+        while True:
+            holds = condition()
+            if await holds if inspect.isawaitable(holds) else holds:
+                return
             await asyncio.sleep(0.002)
 
 
@@ -204,6 +210,12 @@ def _run(postgres, statement):
     asyncio.run(run())
 
 
+@pytest.fixture
+def run_sql():
+    """Run a statement on the PostgreSQL server, outside any transaction."""
+    return _run
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request, tmp_path):
     """Settings of a desk whose database is at the newest schema, on each engine in turn."""
@@ -240,9 +252,26 @@ def pages(tmp_path_factory):
     return folder
 
 
+class QuickHasher(PasswordHasher):
+    """Argon2 at its lowest cost, counting what it checks."""
+
+    def __init__(self):
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.checked = []
+
+    def verify(self, hash, password):
+        self.checked.append(hash)
+        return super().verify(hash, password)
+
+
 @pytest.fixture
-async def app(settings, clock, receiver, pages):
-    app = create_app(settings, clock=clock, sender=receiver, static=pages)
+def hasher():
+    return QuickHasher()
+
+
+@pytest.fixture
+async def app(settings, clock, receiver, pages, hasher):
+    app = create_app(settings, clock=clock, sender=receiver, static=pages, passwords=Passwords(hasher))
     async with app.state.desk:
         yield app
 
