@@ -6,6 +6,7 @@ setting; 130 interrupted.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +26,10 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    sys.exit(run(args))
+    code = run(args)
+    # Whatever is asked of us now, we are ending already, and with this code.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(args: Sequence[str] | None = None) -> int:

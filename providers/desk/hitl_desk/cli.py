@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,7 +85,8 @@ def serve(data_dir: Path, host: str, port: int, public_url: str | None, allow_we
     settings = _settings(data_dir, public_url=public_url, allow_private_webhooks=allow_webhooks_to)
     from hitl_desk.server import serve as serve_desk
 
-    serve_desk(settings, host=host, port=port, up=lambda url, _: click.echo(f"Agent inbox: {url}/inbox"))
+    with suppress(KeyboardInterrupt):  # a second Ctrl-C, after the server has given its handlers back
+        serve_desk(settings, host=host, port=port, up=lambda url, _: click.echo(f"Agent inbox: {url}/inbox"))
 
 
 @desk.command("create-agent")
