@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hitl_core.calls import SendMessage, StartedSession, StartHitl, StartPlan, Visibility
 from hitl_core.discovery import near_miss
 from hitl_core.errors import InvalidRequestError, UnsupportedError
+from hitl_core.extensions import map_words
 from hitl_core.info import Capabilities, Limits, ProviderInfo, StartOptions
 from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Bloc, Media, Text, UnknownMessage, parse_message
 from hitl_core.people import Author, ExternalUser
@@ -134,6 +135,8 @@ def plan_message(
         msg = f"{info.title} has no internal notes in this account; send it as public or not at all"
         raise UnsupportedError(msg)
     _check_sizes(info, limits, message)
+    if capabilities.placeholders:
+        message = map_words(message, lambda text: neutralise_placeholders(text, capabilities.placeholders))
     parts = [
         part
         for lowered in lower_message(message, types=capabilities.message_types, attachments=capabilities.attachments)

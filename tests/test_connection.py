@@ -89,6 +89,25 @@ class BreaksOnSend(MemoryHelpdesk):
             raise hitl.ProviderUnavailableError("down")
 
 
+async def test_a_placeholder_of_the_vendor_is_made_harmless_wherever_people_write(helpdesk):
+    class Expanding(MemoryProvider):
+        @hitl.hookimpl
+        async def open(self):
+            capabilities = self.info.capabilities.model_copy(update={"placeholders": ("{{",)})
+            return hitl.AccountProfile(capabilities=capabilities)
+
+    words = "{{ticket.id}}"
+    async with connect_class(Expanding, helpdesk=helpdesk) as connection:
+        user = await connection.create_user(external_id="u1")
+        history = [hitl.HistoryEntry.of(hitl.Author.user(user), words)]
+        session = await connection.start_hitl(user=user, title=words, description=words, history=history)
+        await connection.send_message(session, words, author=hitl.Author.user(user))
+    ticket = helpdesk.tickets[session.id]
+    sent = [ticket.start.title, ticket.start.description, ticket.start.relay[0].text, ticket.sent[0].message.text]
+    assert not [text for text in sent if "{{" in text]
+    assert all("ticket.id" in text for text in sent)
+
+
 async def test_a_failing_step_after_the_opening_names_the_session_that_exists():
     history = [hitl.HistoryEntry.of(hitl.Author.user(), "x " * 1500)]
     async with connect_class(MemoryProvider, helpdesk=BreaksOnSend()) as connection:

@@ -36,6 +36,7 @@ from hitl_core.events import (
 from hitl_core.info import Capabilities, Limits, ProviderInfo, ProviderSettings, Terminology, TextLimit
 from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Text, parse_message
 from hitl_core.people import Agent, BotIdentity, EndUser, ExternalUser
+from hitl_core.relay import compose_opening
 from hitl_core.sessions import HitlSession, SessionRef
 from hitl_core.spec import hookimpl
 from hitl_core.webhooks import Parsed, ParseWebhook, WebhookDelivery, WebhookRequest
@@ -210,6 +211,7 @@ class MemoryProvider:
         """Make a ticket that carries as much of the history as fits."""
         self._desk.calls.append("start_hitl")
         self._desk.stumble("before")
+        placed = self._placed(request)
         if request.key not in self._desk.keys:
             ticket = MemoryTicket(f"t{len(self._desk.tickets) + 1}", request)
             self._desk.tickets[ticket.id] = ticket
@@ -221,7 +223,12 @@ class MemoryProvider:
             user_id=request.user.id,
             external_id=request.external_id,
         )
-        return calls.StartedSession(session=session, relayed=min(1, len(request.relay)), cursor="0")
+        return calls.StartedSession(session=session, relayed=placed, cursor="0")
+
+    def _placed(self, request: calls.StartHitl) -> int:
+        """Count the relay items the opening has room for."""
+        limits = self.info.limits
+        return compose_opening(request.description, request.relay, limits.opening)[1]
 
     @hookimpl(specname="send_message")
     async def add_message(self, request: calls.SendMessage) -> calls.SentMessage:
@@ -294,7 +301,7 @@ class MemoryProvider:
         if found is None:
             return calls.Absent()
         session = HitlSession(ref=SessionRef(connection=self._ctx.key, id=found), provider="memory")
-        return calls.Found(started=calls.StartedSession(session=session, relayed=min(1, len(request.request.relay))))
+        return calls.Found(started=calls.StartedSession(session=session, relayed=self._placed(request.request)))
 
     @hookimpl
     async def find_message(self, request: calls.FindMessage) -> calls.Finding:
