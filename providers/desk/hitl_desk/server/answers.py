@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
-from hitl_desk.server.bodies import EventType, Priority, TranscriptEntry
+from hitl_desk.server.bodies import EventType, Priority
 from hitl_desk.server.content import HistoryMessage, stored
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "TicketCreated",
     "TicketCustomer",
     "TicketList",
-    "TicketWithTranscript",
     "dump",
 ]
 
@@ -175,12 +174,6 @@ class Ticket(_Answer):
     created_at: datetime
     updated_at: datetime
     closed: TicketClosing | None
-
-
-class TicketWithTranscript(Ticket):
-    """A ticket with the conversation before the hand-off."""
-
-    transcript: list[TranscriptEntry]
 
 
 class TicketList(_Answer):

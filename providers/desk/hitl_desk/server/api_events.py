@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from hitl_core.eventlog import Endpoint, Event, sse_response
 from hitl_desk.server import answers, bodies
-from hitl_desk.server.auth import BotRoute, Caller
+from hitl_desk.server.auth import BotRoute, still_connected
 from hitl_desk.server.feed import EVENT_TYPES, pull, wanted_types
 from hitl_desk.server.idempotency import once
 from hitl_desk.server.params import After, Bot, EndpointId, Key
 from hitl_desk.server.problems import declared
 from hitl_desk.server.service import tickets
+from hitl_desk.server.streams import GuardedStream, while_let_in
 from hitl_desk.server.unit import Unit
 
 __all__ = ["router"]
@@ -62,19 +61,6 @@ async def pull_events(
     return Response(page, media_type="application/json")
 
 
-class _BotStream(Response):
-    """A stream that ends when its bot is switched off."""
-
-    def __init__(self, caller: Caller, stream: StreamingResponse) -> None:
-        super().__init__()
-        self._caller = caller
-        self._stream = stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._caller.desk.presence.ending(self._caller.id, receive) as until:
-            await self._stream(scope, until, send)
-
-
 @router.get(
     "/stream",
     tags=["events"],
@@ -111,7 +97,8 @@ async def stream_events(
         return shown
 
     stream = await sse_response(bot.desk.log, bot.id, last_event_id or after, types=kinds, select=select)
-    return _BotStream(bot, stream)
+    stream.body_iterator = while_let_in(stream.body_iterator, bot.desk.clock, lambda: still_connected(bot))
+    return GuardedStream(stream, bot.desk.presence, bot.id)
 
 
 # Webhook endpoints ----------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "login_token",
     "open_session",
     "session_of",
+    "still_connected",
     "still_runs",
 ]
 
@@ -95,6 +96,13 @@ class BotRoute(BoundedRoute):
             raise Problem(403, "bot_not_connected", _NOT_CONNECTED)
         request.state.caller = Caller(desk, bot.id, bot.name)
         await desk.presence.saw_bot(bot.id)
+
+
+async def still_connected(caller: Caller) -> bool:
+    """Whether a bot that was let in has not been switched off since."""
+    async with caller.desk.read() as conn:
+        enabled = await conn.scalar(sa.select(tables.bots.c.enabled).where(tables.bots.c.id == caller.id))
+    return bool(enabled)
 
 
 def caller_of(request: Request) -> Caller:

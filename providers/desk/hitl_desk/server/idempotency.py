@@ -84,17 +84,20 @@ async def _turn(desk: Desk, key: tuple[str, str]) -> AsyncIterator[None]:
 
 async def _claim(unit: Unit, bot_id: str, key: str, mark: str) -> Response | None:
     """Take a key, or return the answer it has; another process's claim on it is waited for."""
-    which = sa.and_(_t.c.bot_id == bot_id, _t.c.key == key)
-    await unit.conn.execute(sa.delete(_t).where(which, _t.c.created_at < unit.now - KEY_LIFETIME))
+    values = {"fingerprint": mark, "status": None, "body": None, "created_at": unit.now}
     claimed = await unit.conn.execute(
         insert(unit.conn, _t)
-        .values(bot_id=bot_id, key=key, fingerprint=mark, created_at=unit.now)
+        .values(bot_id=bot_id, key=key, **values)
         .on_conflict_do_nothing(index_elements=[_t.c.bot_id, _t.c.key])
         .returning(_t.c.key)
     )
     if claimed.one_or_none() is not None:
         return None
-    row: sa.Row[Any] = (await unit.conn.execute(sa.select(_t).where(which))).one()
+    which = sa.and_(_t.c.bot_id == bot_id, _t.c.key == key)
+    row: sa.Row[Any] = (await unit.conn.execute(sa.select(_t).where(which).with_for_update())).one()
+    if row.created_at < unit.now - KEY_LIFETIME:
+        await unit.conn.execute(sa.update(_t).where(which).values(values))
+        return None
     if row.fingerprint != mark:
         raise Problem(
             409,

@@ -10,12 +10,12 @@ from typing import Any
 
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.types import Receive, Scope, Send
 
 from hitl_core.eventlog import sse_response
 from hitl_desk.server.auth import Session, still_runs
 from hitl_desk.server.problems import Problem
 from hitl_desk.server.service import inbox
+from hitl_desk.server.streams import GuardedStream, while_let_in
 from hitl_desk.server.unit import INBOX
 
 __all__ = ["inbox_stream"]
@@ -30,22 +30,10 @@ async def inbox_stream(session: Session, last_event_id: str | None, lens: inbox.
     :raises InvalidCursorError: when reading cannot go on behind ``last_event_id``.
     """
     stream = await sse_response(session.desk.log, INBOX, last_event_id)
-    stream.body_iterator = _shown(session, stream.body_iterator, lens)
-    return _InboxStream(session, stream)
-
-
-class _InboxStream(Response):
-    """A stream that ends with its session."""
-
-    def __init__(self, session: Session, stream: Response) -> None:
-        super().__init__()
-        self._session = session
-        self._stream = stream
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        presence = self._session.desk.presence
-        async with presence.ending(self._session.id, receive) as until, presence.at_inbox(self._session.agent.id):
-            await self._stream(scope, until, send)
+    desk = session.desk
+    frames = while_let_in(stream.body_iterator, desk.clock, lambda: still_runs(session))
+    stream.body_iterator = _shown(session, frames, lens)
+    return GuardedStream(stream, desk.presence, session.id, around=lambda: desk.presence.at_inbox(session.agent.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +44,11 @@ class _Block:
     id: str | None
     type: str | None
     data: Any
+
+    @property
+    def ticket_id(self) -> str:
+        """The ticket an event is about."""
+        return str(self.data["data"]["ticket_id"])
 
     @classmethod
     def read(cls, text: str) -> _Block:
@@ -70,9 +63,6 @@ async def _shown(session: Session, frames: AsyncIterable[Any], lens: inbox.Lens)
     async for frame in frames:
         blocks = [_Block.read(text) for text in bytes(frame).decode().split("\n\n")[:-1]]
         if all(block.type is None for block in blocks):
-            # Nothing for 15 seconds: time to see whether the session still runs.
-            if blocks and blocks[0].text.startswith(":") and not await still_runs(session):
-                return
             yield bytes(frame)
             continue
         async with session.desk.read() as conn:
@@ -83,25 +73,23 @@ async def _rendered(
     conn: AsyncConnection, session: Session, blocks: list[_Block], lens: inbox.Lens
 ) -> AsyncIterator[str]:
     agent_id = session.agent.id
-    newest = {block.data["data"]["ticket_id"]: block for block in blocks if block.type == "ticket"}
+    # What is in the log has an id; a message shown again because it was delivered changes nothing in its ticket.
+    newest = {block.ticket_id: block for block in blocks if block.id is not None and block.type is not None}
     for block in blocks:
-        data: dict[str, Any] | None = None
-        if block.type == "ticket":
-            ticket_id = block.data["data"]["ticket_id"]
-            if newest[ticket_id] is block:
-                with suppress(Problem):  # the ticket is gone
-                    data = {"ticket": await inbox.row(conn, agent_id, ticket_id)}
-        elif block.type == "message":
-            told = block.data["data"]
-            with suppress(Problem):  # the message is gone
-                message = await inbox.message(conn, told["message_id"], lens)
-                data = {"ticket_id": told["ticket_id"], "message": message}
-        elif block.type == "typing" and block.data.get("agent_id") != agent_id:
-            data = {name: value for name, value in block.data.items() if name != "agent_id"}
-        if data is not None:
-            place = "" if block.id is None else f"id: {block.id}\n"
-            yield f"{place}event: {block.type}\ndata: {json.dumps(data)}\n\n"
-        elif block.id is not None:
-            yield f"id: {block.id}\n\n"
+        shown: list[tuple[str, dict[str, Any]]] = []
+        if block.type == "typing" and block.data.get("agent_id") != agent_id:
+            shown.append(("typing", {name: value for name, value in block.data.items() if name != "agent_id"}))
+        with suppress(Problem):  # it is gone
+            if block.type == "message":
+                message = await inbox.message(conn, block.data["data"]["message_id"], lens)
+                shown.append(("message", {"ticket_id": block.ticket_id, "message": message}))
+            if block.id is not None and block.type is not None and newest[block.ticket_id] is block:
+                shown.append(("ticket", {"ticket": await inbox.row(conn, agent_id, block.ticket_id)}))
+        lines = [f"event: {kind}\ndata: {json.dumps(data)}\n" for kind, data in shown]
+        if block.id is not None:
+            # With the last line it stands for, so that a connection that breaks before loses none of them.
+            lines[-1:] = [f"id: {block.id}\n{''.join(lines[-1:])}"]
+        for line in lines:
+            yield f"{line}\n"
     if newest:
         yield f"event: counts\ndata: {json.dumps(await inbox.counts(conn, agent_id))}\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,15 +11,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import Message, Receive
 
+from hitl_core.errors import HitlError
 from hitl_desk.server import tables
 
 if TYPE_CHECKING:
     from hitl_desk.server.desk import Desk
 
 __all__ = ["Presence"]
+
+logger = logging.getLogger(__name__)
 
 _BEAT: Final = 20.0
 _GONE_AFTER: Final = timedelta(seconds=50)
@@ -60,8 +65,12 @@ class Presence:
             await self._desk.clock.sleep(_BEAT)
 
     async def _mark(self, agent_id: str, at: datetime | None) -> None:
-        async with self._desk.write() as unit:
-            await unit.conn.execute(sa.update(tables.agents).where(tables.agents.c.id == agent_id).values(seen_at=at))
+        try:
+            async with self._desk.write() as unit:
+                agents = tables.agents
+                await unit.conn.execute(sa.update(agents).where(agents.c.id == agent_id).values(seen_at=at))
+        except (SQLAlchemyError, HitlError, OSError) as error:
+            logger.warning("cannot note who is at the inbox (%s)", type(error).__name__)
 
     async def agents_online(self, conn: AsyncConnection) -> int:
         """Count the agents who are there."""

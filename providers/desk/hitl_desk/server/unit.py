@@ -54,16 +54,19 @@ class Unit:
         self._for_bots.append(_Fact(bot_id, type, ticket_id, data, message_id))
 
     def tell_inbox(self, ticket_id: str, message_id: str | None = None) -> None:
-        """Tell agents that a ticket, or a message in it, is new or changed."""
-        if message_id is not None:
-            data = {"ticket_id": ticket_id, "message_id": message_id}
-            self._for_inbox[message_id] = _Fact(INBOX, "message", ticket_id, data)
-        self._for_inbox.pop(ticket_id, None)
-        self._for_inbox[ticket_id] = _Fact(INBOX, "ticket", ticket_id, {"ticket_id": ticket_id})
+        """Tell agents that a ticket is new or changed, and with it a message, when one is named."""
+        if message_id is None:
+            self._for_inbox.setdefault(ticket_id, _Fact(INBOX, "ticket", ticket_id, {"ticket_id": ticket_id}))
+            return
+        data = {"ticket_id": ticket_id, "message_id": message_id}
+        self._for_inbox[message_id] = _Fact(INBOX, "message", ticket_id, data)
 
     async def finish(self) -> frozenset[str]:
         """Append what was told; return the streams to notify after the commit."""
-        facts = [*sorted(self._for_bots, key=lambda fact: fact.stream), *self._for_inbox.values()]
+        # A message tells of its ticket as well.
+        told = {fact.subject for fact in self._for_inbox.values() if fact.type == "message"}
+        inbox = [fact for fact in self._for_inbox.values() if fact.type == "message" or fact.subject not in told]
+        facts = [*sorted(self._for_bots, key=lambda fact: fact.stream), *inbox]
         for fact in facts:
             event = await self._log.append(
                 self.conn, stream=fact.stream, type=fact.type, subject=fact.subject, data=fact.data

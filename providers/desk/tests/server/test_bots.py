@@ -58,6 +58,15 @@ async def test_a_bot_switched_off_is_out_and_in_again_with_what_happened_meanwhi
     await tools.eventually(lambda: receiver.posted)
 
 
+async def test_a_bot_switched_off_by_another_process_is_out_of_its_stream_soon(bot, desk, clock, tools):
+    stream = bot.live("/v1/stream")
+    await tools.eventually(lambda: stream.text)
+    async with desk.write() as unit:
+        await unit.conn.exec_driver_sql("UPDATE desk_bots SET enabled = false")
+    clock.advance(15)
+    await tools.eventually(stream.task.done)
+
+
 async def test_a_token_is_not_kept(desk):
     bot, token = await create_bot(desk, "Shop bot")
     async with desk.read() as conn:

@@ -118,7 +118,7 @@ async def test_a_port_in_use_is_one_sentence():
 async def test_a_database_that_cannot_be_opened_is_an_error_before_anything_is_served(tmp_path):
     (tmp_path / "desk.db").write_bytes(b"this is no database" * 100)
     told = []
-    with pytest.raises(ConfigurationError, match="cannot be opened .*not a database"):
+    with pytest.raises(ConfigurationError, match=r"cannot be opened .*not a database"):
         await serving(DeskSettings(data_dir=tmp_path), port=0, up=lambda *_: told.append(1))
     assert told == []
 

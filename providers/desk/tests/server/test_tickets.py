@@ -1,5 +1,7 @@
 """The Desk Protocol's round trip: customers, tickets, messages, and the rules of a ticket's life."""
 
+import asyncio
+
 import pytest
 from hitl_desk.server import answers
 from hitl_desk.server.problems import MEDIA_TYPE
@@ -241,6 +243,32 @@ async def test_editing_and_taking_back_are_told_and_only_for_ones_own(bot, agent
     assert {event["data"]["message"]["id"] for event in events} == {sent["id"]}
     (left,) = (await bot.get(f"/v1/tickets/{ticket['id']}/messages")).json()["messages"]
     assert (left["deleted"], left["message"]) == (True, None)
+
+
+async def test_many_at_once_on_the_same_tickets_neither_block_nor_mix(bot, agent, log_in, open_ticket, says):
+    bob = await log_in("Bob")
+    tickets = [await open_ticket() for _ in range(2)]
+    calls = []
+    for n in range(6):
+        for ticket in tickets:
+            path, inner = f"/v1/tickets/{ticket['id']}", f"/inbox/api/tickets/{ticket['id']}"
+            calls += [
+                bot.post(f"{path}/messages", json=says(f"{n}", reopen=True), headers={"Idempotency-Key": f"{path}{n}"}),
+                agent.post(f"{inner}/messages", json={"text": f"{n}", "reopen": True}),
+                bob.post(f"{inner}/assign", json={"agent_id": "me"}),
+                bob.post(f"{inner}/close", json={}) if n == 3 else bot.get("/v1/events"),
+                agent.post(f"{inner}/read", json={"seq": n}),
+            ]
+    answers = await asyncio.gather(*calls)
+    assert {answer.status_code for answer in answers} <= {200, 201, 204, 409}
+    page = (await bot.get("/v1/events", params={"limit": 1000})).json()
+    for ticket in tickets:
+        own = [event for event in page["events"] if event["subject"] == ticket["id"]]
+        assert [event["seq"] for event in own] == list(range(1, len(own) + 1))
+        lines = (await agent.get(f"/inbox/api/tickets/{ticket['id']}")).json()["messages"]
+        assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+        told = [event["data"]["message"]["seq"] for event in own if event["type"] == "message.created"]
+        assert told == [line["seq"] for line in lines if line["author"]["role"] == "agent"]
 
 
 async def test_availability_is_an_open_inbox(bot, agent, tools):
