@@ -84,7 +84,8 @@ def _compile(syntaxes: tuple[str, ...], in_html: bool) -> tuple[dict[int, str], 
                 raise ValueError(msg)
             singles[ord(opener)] = chr(ord(opener) + 0xFEE0)
             continue
-        gap = _GAP_IN_HTML if in_html else f"[{INVISIBLE}]*+"
+        # A line break may become a tag, and a tag be stripped.
+        gap = _GAP_IN_HTML if in_html else rf"[{INVISIBLE}\n]*+"
         first, *rest = (_written(char) if in_html else re.escape(char) for char in opener)
         # Only the first character is consumed, so that overlapping openers are found too.
         alternatives.append(f"{first}(?={''.join(gap + char for char in rest)})")
