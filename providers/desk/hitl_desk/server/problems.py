@@ -112,6 +112,12 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _passing(error: DBAPIError) -> bool:
+    """Whether the database was away, or undid the transaction for the sake of another one."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(error, OperationalError | InterfaceError) or state[:2] in {"08", "40", "53", "57"}
+
+
 def install(app: FastAPI) -> None:
     """Make the application answer every error with a problem document."""
 
@@ -150,7 +156,7 @@ def install(app: FastAPI) -> None:
         return problem_response(404, "not_found", str(error))
 
     async def busy(_: Request, error: Exception) -> Response:
-        if isinstance(error, DBAPIError) and not isinstance(error, OperationalError | InterfaceError):
+        if isinstance(error, DBAPIError) and not _passing(error):
             return await unexpected(_, error)
         logger.warning("the database is busy or away (%s)", type(error).__name__)
         return problem_response(

@@ -220,13 +220,19 @@ async def test_the_inbox_knows_only_what_is_there(agent):
     assert (await agent.post("/inbox/api/deliveries/evt_x.main/replay")).status_code == 404
 
 
-async def test_an_error_of_ours_is_a_problem_too_and_names_no_cause(app, tools, bot, desk, caplog):
-    async with desk.write() as unit:
-        await unit.conn.exec_driver_sql("ALTER TABLE desk_tickets RENAME TO hidden")
+async def test_an_error_of_ours_is_a_problem_too_and_names_no_cause(app, tools, bot, desk):
+    async def rename(name, to):
+        async with desk.write() as unit:
+            await unit.conn.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {to}")
+
     broken = tools.Client(app, headers=bot.headers)
     broken._transport.raise_app_exceptions = False
-    async with broken:
-        answer = await broken.get("/v1/tickets/tkt_x")
+    await rename("desk_tickets", "hidden")
+    try:
+        async with broken:
+            answer = await broken.get("/v1/tickets/tkt_x")
+    finally:
+        await rename("hidden", "desk_tickets")
     assert answer.status_code in {500, 503}
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert "desk_tickets" not in answer.text

@@ -167,7 +167,7 @@ async def link(
     if len(wanted) > MAX_ATTACHMENTS and message_id is not None:
         raise _unusable(f"are more than {MAX_ATTACHMENTS}")
     mine = _t.c.bot_id == bot_id if bot_id is not None else _t.c.agent_id == agent_id
-    query = sa.select(_t).where(_t.c.id.in_(wanted), mine, _t.c.message_id.is_(None)).with_for_update()
+    query = sa.select(_t).where(_t.c.id.in_(wanted), mine, _t.c.message_id.is_(None)).with_for_update(key_share=True)
     found = {row.id: row for row in await unit.conn.execute(query)} if wanted else {}
     if message_id is not None and len(found) < len(wanted):
         raise _unusable("name a file that is unknown, not yours, or part of another message")

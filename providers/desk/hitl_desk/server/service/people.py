@@ -122,7 +122,9 @@ async def switch_bot(unit: Unit, webhooks: Webhooks, bot_id: str, *, enabled: bo
 
     :raises Problem: 404 when there is no such bot.
     """
-    row = (await unit.conn.execute(sa.select(_b).where(_b.c.id == bot_id).with_for_update())).one_or_none()
+    row = (
+        await unit.conn.execute(sa.select(_b).where(_b.c.id == bot_id).with_for_update(key_share=True))
+    ).one_or_none()
     if row is None:
         raise not_found("bot")
     if row.enabled == enabled:

@@ -57,7 +57,8 @@ async def changing(
     :param bot_id: whose ticket it must be.
     :raises Problem: 404 when there is none.
     """
-    query = sa.select(_t).where(_t.c.id == ticket_id).with_for_update()
+    # Key share: who refers to the ticket, such as a read mark, need not wait for it, nor we for them.
+    query = sa.select(_t).where(_t.c.id == ticket_id).with_for_update(key_share=True)
     if bot_id is not None:
         query = query.where(_t.c.bot_id == bot_id)
     row = (await unit.conn.execute(query)).one_or_none()
