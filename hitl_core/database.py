@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 _BEGIN = "hitl_begin"
+_WAL_TRIES = 500
+_WAL_PAUSE = 0.02  # seconds
 _EXTRAS = {"sqlite": "eventlog", "postgresql": "postgres"}
 
 _busy_timeouts: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
@@ -141,14 +144,31 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
-        cursor.execute("PRAGMA journal_mode")
-        (mode,) = cursor.fetchone()
-        if mode != "wal":
-            cursor.execute("PRAGMA journal_mode=WAL")
+        for _ in range(_WAL_TRIES):
+            if _uses_wal(cursor):
+                break
+            connection.run_async(lambda _: asyncio.sleep(_WAL_PAUSE))
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
     finally:
         cursor.close()
+
+
+def _uses_wal(cursor: Any) -> bool:
+    """Switch a new file to write-ahead logging; ``False`` when somebody else has it open for the same purpose.
+
+    Unlike a transaction, the switch does not wait for the file by itself.
+    """
+    cursor.execute("PRAGMA journal_mode")
+    if cursor.fetchone() == ("wal",):
+        return True
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -90,6 +90,7 @@ def test_the_page_on_vendors_walks_every_hook():
 
 
 def test_the_published_protocol_is_the_one_that_is_served():
+    """When this fails: ``python -m hitl_desk.server.openapi docs/desk-openapi.json``."""
     from hitl_desk.server.openapi import document
 
     assert (ROOT / "docs" / "desk-openapi.json").read_text("utf-8") == document()

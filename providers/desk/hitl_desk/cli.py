@@ -89,6 +89,17 @@ def serve(data_dir: Path, host: str, port: int, public_url: str | None, allow_we
         serve_desk(settings, host=host, port=port, up=lambda url, _: click.echo(f"Agent inbox: {url}/inbox"))
 
 
+@desk.command()
+@data_option
+def migrate(data_dir: Path) -> None:
+    """Bring a PostgreSQL database to this version's schema; SQLite does it by itself."""
+    settings = _settings(data_dir)
+    from hitl_desk.server import migrate as migrate_desk
+
+    asyncio.run(migrate_desk(settings))
+    click.echo("The database is up to date.", err=True)
+
+
 @desk.command("create-agent")
 @data_option
 @click.option("--email", required=True, help="What the agent logs in with; an existing agent is changed.")

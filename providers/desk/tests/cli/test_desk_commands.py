@@ -27,6 +27,10 @@ def test_a_bots_token_is_data_and_the_advice_a_message(desk):
     assert "HITL_DESK_TOKEN" in err
 
 
+def test_migrating_what_is_up_to_date_does_nothing(desk):
+    assert [desk("migrate")[::2] for _ in range(2)] == [(0, "The database is up to date.")] * 2
+
+
 def test_bots_are_listed_kept_out_and_let_in(desk):
     bot = json.loads(desk("create-bot", "--name", "Shop bot", "--json")[1])
     assert desk("connect", bot["id"], "--off")[1].split() == [bot["id"], "off", "Shop", "bot"]

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import threading
-from pathlib import Path
 
 import hypothesis
 import pytest
 import schemathesis
 from hitl_desk.server import DeskSettings, create_app, create_bot
-from hitl_desk.server.openapi import document, write
+from hitl_desk.server.openapi import document
 from hitl_desk.server.serving import Server, bind
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -20,7 +19,6 @@ from schemathesis.specs.openapi.checks import (
 
 from schemathesis.checks import not_a_server_error  # isort: skip
 
-COMMITTED = Path(__file__).parents[4] / "docs" / "desk-openapi.json"
 
 made = json.loads(document())
 WORDY = ["createTicket", "postMessage"]
@@ -36,12 +34,6 @@ def load(*, systematic):
 # Twelve kinds of messages inside one another make thousands of systematic cases; random ones do there.
 plain = load(systematic=True).exclude(path="/v1/stream").exclude(operation_id=WORDY)
 wordy = load(systematic=False).include(operation_id=WORDY)
-
-
-def test_the_committed_document_is_current(tmp_path):
-    """When this fails: ``python -m hitl_desk.server.openapi docs/desk-openapi.json``."""
-    write(tmp_path / "new.json")
-    assert COMMITTED.read_text("utf-8") == (tmp_path / "new.json").read_text("utf-8")
 
 
 def test_the_document_describes_the_protocol_and_nothing_else():
