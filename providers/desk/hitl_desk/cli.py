@@ -15,7 +15,7 @@ import click
 from hitl_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hitl_desk.server import Desk, DeskSettings
+    from hitl_desk.server import Desk, ServerSettings
 
 __all__ = ["desk"]
 
@@ -43,23 +43,23 @@ def desk() -> None:
     """
 
 
-def _settings(data_dir: Path, **more: Any) -> DeskSettings:
+def _settings(data_dir: Path, **more: Any) -> ServerSettings:
     try:
-        from hitl_desk.server import DeskSettings
+        from hitl_desk.server import ServerSettings
     except ModuleNotFoundError as error:
         msg = f"the desk's server is not installed ({error.name} is missing); pip install 'hitl-desk[server]'"
         raise ConfigurationError(msg) from None
     from pydantic import ValidationError
 
     try:
-        return DeskSettings(data_dir=data_dir, database_url=os.environ.get(_DATABASE) or None, **more)
+        return ServerSettings(data_dir=data_dir, database_url=os.environ.get(_DATABASE) or None, **more)
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         msg = f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
         raise ConfigurationError(msg) from None  # pydantic's own error would be a second telling of the same
 
 
-def _with_desk(settings: DeskSettings, work: Callable[[Desk], Awaitable[ResultT]]) -> ResultT:
+def _with_desk(settings: ServerSettings, work: Callable[[Desk], Awaitable[ResultT]]) -> ResultT:
     from hitl_desk.server import Desk
 
     async def run() -> ResultT:

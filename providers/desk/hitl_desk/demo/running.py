@@ -24,7 +24,7 @@ from hitl_desk.demo.app import create_chat_app
 from hitl_desk.demo.chat import BOT_NAME, POLICY, Chat
 from hitl_desk.demo.store import Conversations
 from hitl_desk.events import translate
-from hitl_desk.server import Desk, DeskSettings, create_agent, create_app, create_bot, create_login_link, tables
+from hitl_desk.server import Desk, ServerSettings, create_agent, create_app, create_bot, create_login_link, tables
 from hitl_desk.server.service.people import bot_by_token
 from hitl_desk.server.serving import Server, bind
 
@@ -77,7 +77,7 @@ async def run_demo(
     with bind(host, port) as listener:
         netloc = f"{reachable(host)}:{listener.getsockname()[1]}"
         base_url = f"http://{netloc}"
-        settings = DeskSettings(data_dir=data_dir, public_url=base_url, allow_private_webhooks=(netloc,))
+        settings = ServerSettings(data_dir=data_dir, public_url=base_url, allow_private_webhooks=(netloc,))
         clock = SystemClock()
         chat = Chat(Conversations(clock), clock)
         app = create_app(settings)

@@ -1,6 +1,6 @@
 """A small real helpdesk: the Desk Protocol for bots, an inbox for agents, on SQLite or PostgreSQL.
 
-app = create_app(DeskSettings(data_dir="desk-data"))       # FastAPI; run it, or mount it at "/"
+app = create_app(ServerSettings(data_dir="desk-data"))       # FastAPI; run it, or mount it at "/"
 
 desk = app.state.desk
 async with desk:                                           # what the app's own lifespan does
@@ -13,11 +13,11 @@ from hitl_desk.server.admin import create_agent, create_bot, create_login_link, 
 from hitl_desk.server.app import create_app
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.serving import serve, serving
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 
 __all__ = [
     "Desk",
-    "DeskSettings",
+    "ServerSettings",
     "create_agent",
     "create_app",
     "create_bot",

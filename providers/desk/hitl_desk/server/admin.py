@@ -11,7 +11,7 @@ from hitl_desk.server.desk import Desk
 from hitl_desk.server.migrate import upgrade
 from hitl_desk.server.problems import Problem
 from hitl_desk.server.service import people
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 
 __all__ = ["create_agent", "create_bot", "create_login_link", "list_bots", "migrate", "switch_bot"]
 
@@ -88,7 +88,7 @@ async def create_login_link(desk: Desk, agent_id: str) -> str:
     return f"{desk.settings.url}/inbox/enter?token={quote(token)}"
 
 
-async def migrate(settings: DeskSettings) -> None:
+async def migrate(settings: ServerSettings) -> None:
     """Bring the database to this version's schema; a desk on SQLite does it by itself at start."""
     desk = Desk(settings)
     try:

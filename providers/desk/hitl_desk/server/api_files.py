@@ -16,7 +16,7 @@ from hitl_desk.server.params import AttachmentId, Bot, Key
 from hitl_desk.server.problems import declared, not_found
 from hitl_desk.server.reading import body_limit
 from hitl_desk.server.service import attachments
-from hitl_desk.server.settings import MIB, DeskSettings
+from hitl_desk.server.settings import MIB, ServerSettings
 from hitl_desk.server.unit import Unit
 
 __all__ = ["file_answer", "router", "upload_limit"]
@@ -82,7 +82,7 @@ async def open_attachment(bot: Bot, attachment_id: AttachmentId) -> Response:
     return file_answer(bot.desk.settings, row._asdict())
 
 
-def file_answer(settings: DeskSettings, attachment: Mapping[str, Any], *, download: bool = True) -> Response:
+def file_answer(settings: ServerSettings, attachment: Mapping[str, Any], *, download: bool = True) -> Response:
     """Hand a file over so that nothing in it can act: not guessed at, sandboxed, and only plain pictures in place.
 
     :param download: also plain pictures as a download.

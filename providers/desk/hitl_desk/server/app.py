@@ -17,13 +17,13 @@ from hitl_desk.server import answers, api_bots, api_events, api_files, api_inbox
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.passwords import Passwords
 from hitl_desk.server.protocol import DESCRIPTION, TAGS, describe
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 
 __all__ = ["create_app"]
 
 
 def create_app(
-    settings: DeskSettings,
+    settings: ServerSettings,
     *,
     clock: Clock | None = None,
     sender: Sender | None = None,

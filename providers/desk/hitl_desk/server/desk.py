@@ -33,7 +33,7 @@ from hitl_desk.server.migrate import require_current, upgrade
 from hitl_desk.server.passwords import Passwords
 from hitl_desk.server.presence import Presence
 from hitl_desk.server.receipts import Receipts
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 from hitl_desk.server.unit import Unit
 
 __all__ = ["Desk"]
@@ -57,7 +57,7 @@ class Desk:
 
     def __init__(
         self,
-        settings: DeskSettings,
+        settings: ServerSettings,
         *,
         clock: Clock | None = None,
         sender: Sender | None = None,

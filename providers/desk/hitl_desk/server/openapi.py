@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from hitl_desk.server.app import create_app
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 
 __all__ = ["document", "write"]
 
@@ -16,7 +16,7 @@ __all__ = ["document", "write"]
 def document() -> str:
     """Return the document as text, the same each time."""
     with tempfile.TemporaryDirectory() as folder:
-        made = create_app(DeskSettings(data_dir=Path(folder))).openapi()
+        made = create_app(ServerSettings(data_dir=Path(folder))).openapi()
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -19,7 +19,7 @@ from hitl_core.errors import ConfigurationError
 from hitl_core.eventlog import DeliveryPolicy
 from hitl_desk.server.app import create_app
 from hitl_desk.server.desk import Desk
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 
 __all__ = ["Server", "bind", "serve", "serving"]
 
@@ -113,7 +113,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serving(
-    settings: DeskSettings,
+    settings: ServerSettings,
     *,
     host: str = "127.0.0.1",
     port: int = 8765,
@@ -145,7 +145,7 @@ async def serving(
 
 
 def serve(
-    settings: DeskSettings,
+    settings: ServerSettings,
     *,
     host: str = "127.0.0.1",
     port: int = 8765,

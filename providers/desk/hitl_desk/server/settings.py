@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from hitl_core.errors import ConfigurationError
 
-__all__ = ["DEFAULT_TYPES", "MIB", "DeskSettings"]
+__all__ = ["DEFAULT_TYPES", "MIB", "ServerSettings"]
 
 MIB: Final = 1024 * 1024
 
@@ -40,7 +40,7 @@ DEFAULT_TYPES: Final = (
 """Attachment types taken unless the settings say otherwise: pictures, sound, video, text and office documents."""
 
 
-class DeskSettings(BaseModel):
+class ServerSettings(BaseModel):
     """Settings of a desk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from hitl_desk.server import DeskSettings, create_agent, create_app, create_bot, create_login_link
+from hitl_desk.server import ServerSettings, create_agent, create_app, create_bot, create_login_link
 
 import hitl_core as hitl
 from hitl_core.eventlog import SendResult
@@ -96,7 +96,7 @@ class Room:
 @asynccontextmanager
 async def desk_room(path):
     postbox = Postbox()
-    settings = DeskSettings(data_dir=path, public_url="https://desk.test")
+    settings = ServerSettings(data_dir=path, public_url="https://desk.test")
     app = create_app(settings, sender=postbox)
     async with app.state.desk as desk:
         agent = await create_agent(desk, email="ada@example.com", name="Ada")

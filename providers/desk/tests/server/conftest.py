@@ -18,7 +18,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
-from hitl_desk.server import DeskSettings, create_agent, create_app, create_bot, create_login_link, migrate, tables
+from hitl_desk.server import ServerSettings, create_agent, create_app, create_bot, create_login_link, migrate, tables
 from hitl_desk.server.passwords import Passwords
 
 from hitl_core.database import create_engine
@@ -186,7 +186,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
-    asyncio.run(migrate(DeskSettings(data_dir=folder)))
+    asyncio.run(migrate(ServerSettings(data_dir=folder)))
     return folder / "desk.db"
 
 
@@ -194,7 +194,7 @@ def migrated_sqlite(tmp_path_factory):
 def migrated_postgres(postgres, tmp_path_factory):
     _run(postgres, "CREATE DATABASE migrated")
     folder = tmp_path_factory.mktemp("desk")
-    asyncio.run(migrate(DeskSettings(data_dir=folder, database_url=postgres.format("migrated"))))
+    asyncio.run(migrate(ServerSettings(data_dir=folder, database_url=postgres.format("migrated"))))
     return postgres
 
 
@@ -230,9 +230,9 @@ def settings(request, tmp_path):
     common["data_dir"].mkdir()
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), common["data_dir"] / "desk.db")
-        yield DeskSettings(**common)
+        yield ServerSettings(**common)
         return
-    yield DeskSettings(**common, database_url=request.getfixturevalue("emptied_postgres"))
+    yield ServerSettings(**common, database_url=request.getfixturevalue("emptied_postgres"))
 
 
 @pytest.fixture

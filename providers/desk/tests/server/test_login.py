@@ -6,7 +6,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
-from hitl_desk.server import DeskSettings, create_agent, create_app, create_login_link, tables
+from hitl_desk.server import ServerSettings, create_agent, create_app, create_login_link, tables
 
 from hitl_core.errors import ConfigurationError
 
@@ -55,7 +55,7 @@ async def test_an_agent_logs_in_by_password_and_out_again(door, desk):
 
 
 async def test_plain_http_gets_a_cookie_it_can_use(tmp_path, pages, tools):
-    app = create_app(DeskSettings(data_dir=tmp_path, public_url="http://127.0.0.1:1"), static=pages)
+    app = create_app(ServerSettings(data_dir=tmp_path, public_url="http://127.0.0.1:1"), static=pages)
     async with app.state.desk as desk, tools.Client(app) as client:
         agent = await create_agent(desk, email="ada@desk.example", name="Ada")
         entered = await client.get((await create_login_link(desk, agent["id"])).removeprefix("http://127.0.0.1:1"))

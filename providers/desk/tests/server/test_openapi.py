@@ -7,7 +7,7 @@ import threading
 import hypothesis
 import pytest
 import schemathesis
-from hitl_desk.server import DeskSettings, create_app, create_bot
+from hitl_desk.server import ServerSettings, create_app, create_bot
 from hitl_desk.server.openapi import document
 from hitl_desk.server.serving import Server, bind
 from schemathesis.specs.openapi.checks import (
@@ -63,7 +63,7 @@ def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = DeskSettings(data_dir=folder, public_url=url, max_wait=0, allowed_types=("*",))
+    settings = ServerSettings(data_dir=folder, public_url=url, max_wait=0, allowed_types=("*",))
     app = create_app(settings)
     up = threading.Event()
     server = Server(app, up=up.set, down=app.state.desk.log.close)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from hitl_desk.server import DeskSettings, create_app, create_bot, migrate, tables
+from hitl_desk.server import ServerSettings, create_app, create_bot, migrate, tables
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.migrate import VERSION_TABLE, upgrade
 
@@ -45,7 +45,7 @@ async def test_migrations_leave_a_hosts_own_tables_alone(tmp_path):
 
 
 async def test_a_desk_on_sqlite_makes_its_schema_at_start_and_keeps_what_it_has(tmp_path, pages):
-    settings = DeskSettings(data_dir=tmp_path / "new" / "desk")
+    settings = ServerSettings(data_dir=tmp_path / "new" / "desk")
     for expected in ([], ["Shop bot"]):
         app = create_app(settings, static=pages)
         async with app.state.desk as desk:
@@ -56,7 +56,7 @@ async def test_a_desk_on_sqlite_makes_its_schema_at_start_and_keeps_what_it_has(
 
 
 async def test_two_processes_may_start_on_a_new_file_at_once(tmp_path):
-    desks = [Desk(DeskSettings(data_dir=tmp_path)) for _ in range(4)]
+    desks = [Desk(ServerSettings(data_dir=tmp_path)) for _ in range(4)]
 
     async def start(desk):
         async with desk.storage():
@@ -67,7 +67,7 @@ async def test_two_processes_may_start_on_a_new_file_at_once(tmp_path):
 
 def test_a_desk_on_postgresql_says_that_it_must_be_migrated_first(postgres, tmp_path, run_sql):
     run_sql(postgres, "CREATE DATABASE fresh")
-    settings = DeskSettings(data_dir=tmp_path, database_url=postgres.format("fresh"))
+    settings = ServerSettings(data_dir=tmp_path, database_url=postgres.format("fresh"))
 
     async def start():
         async with Desk(settings).storage() as desk:
@@ -81,7 +81,7 @@ def test_a_desk_on_postgresql_says_that_it_must_be_migrated_first(postgres, tmp_
 
 def test_a_database_that_is_away_is_one_sentence(postgres, tmp_path):
     async def start(url):
-        async with Desk(DeskSettings(data_dir=tmp_path, database_url=url)).storage():
+        async with Desk(ServerSettings(data_dir=tmp_path, database_url=url)).storage():
             pass
 
     for url in (postgres.format("nothing"), "postgresql://postgres:hunter2@127.0.0.1:1/x"):
@@ -93,19 +93,19 @@ def test_a_database_that_is_away_is_one_sentence(postgres, tmp_path):
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite://"])
 async def test_a_database_that_cannot_be_used_is_refused(tmp_path, url):
     with pytest.raises(ConfigurationError):
-        create_app(DeskSettings(data_dir=tmp_path, database_url=url))
+        create_app(ServerSettings(data_dir=tmp_path, database_url=url))
 
 
 async def test_a_data_directory_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="name another directory"):
-        create_app(DeskSettings(data_dir=tmp_path / "file"))
+        create_app(ServerSettings(data_dir=tmp_path / "file"))
     (tmp_path / "secret").write_text("short")
     with pytest.raises(ConfigurationError, match="damaged"):
-        create_app(DeskSettings(data_dir=tmp_path))
+        create_app(ServerSettings(data_dir=tmp_path))
 
 
 async def test_settings_show_no_secret(tmp_path):
-    settings = DeskSettings(data_dir=tmp_path, database_url="postgresql://u:hunter2@h/d", secret="s" * 40)
+    settings = ServerSettings(data_dir=tmp_path, database_url="postgresql://u:hunter2@h/d", secret="s" * 40)
     assert "hunter2" not in repr(settings)
     assert "s" * 40 not in repr(settings)

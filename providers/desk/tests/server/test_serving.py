@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import standardwebhooks
-from hitl_desk.server import DeskSettings, create_agent, create_bot, create_login_link
+from hitl_desk.server import ServerSettings, create_agent, create_bot, create_login_link
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.serving import bind, serving
 
@@ -26,11 +26,11 @@ PROCESS = """
 import sys
 from pathlib import Path
 from hitl_core.eventlog import DeliveryPolicy
-from hitl_desk.server import DeskSettings, serve
+from hitl_desk.server import ServerSettings, serve
 
 folder, port, allowed = sys.argv[1:]
 serve(
-    DeskSettings(data_dir=Path(folder), allow_private_webhooks=tuple(filter(None, allowed.split(",")))),
+    ServerSettings(data_dir=Path(folder), allow_private_webhooks=tuple(filter(None, allowed.split(",")))),
     port=int(port),
     up=lambda url, desk: print(url, flush=True),
     policy=DeliveryPolicy(timeout=0.9, lease=1.0, poll=0.05, schedule=(0.0, 0.1, 0.1, 0.1)),
@@ -62,7 +62,7 @@ async def process(folder, *, port=0, allowed=""):
 @asynccontextmanager
 async def people(folder, url):
     """Make a bot and an agent beside the running server, as the command line does, and log the agent in."""
-    async with Desk(DeskSettings(data_dir=folder, public_url=url)).storage() as desk:
+    async with Desk(ServerSettings(data_dir=folder, public_url=url)).storage() as desk:
         _, token = await create_bot(desk, "Shop bot")
         agent = await create_agent(desk, email="ada@desk.example", name="Ada")
         link = await create_login_link(desk, agent["id"])
@@ -119,7 +119,7 @@ async def test_a_database_that_cannot_be_opened_is_an_error_before_anything_is_s
     (tmp_path / "desk.db").write_bytes(b"this is no database" * 100)
     told = []
     with pytest.raises(ConfigurationError, match=r"cannot be opened .*not a database"):
-        await serving(DeskSettings(data_dir=tmp_path), port=0, up=lambda *_: told.append(1))
+        await serving(ServerSettings(data_dir=tmp_path), port=0, up=lambda *_: told.append(1))
     assert told == []
 
 

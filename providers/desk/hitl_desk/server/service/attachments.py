@@ -18,7 +18,7 @@ from hitl_desk.server import answers, tables
 from hitl_desk.server.bodies import MAX_ATTACHMENTS
 from hitl_desk.server.ids import new_id
 from hitl_desk.server.problems import Problem, not_found, too_large
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 from hitl_desk.server.unit import Unit
 
 __all__ = [
@@ -81,7 +81,7 @@ def _allowed(kind: str, allowed: Collection[str]) -> bool:
     return any(kind.startswith(each[:-1]) if each.endswith("*") else kind == each for each in allowed)
 
 
-async def keep(settings: DeskSettings, upload: Upload) -> tuple[str, int, str]:
+async def keep(settings: ServerSettings, upload: Upload) -> tuple[str, int, str]:
     """Write a file to disk, durably; it belongs to nobody until :func:`record` says so.
 
     :returns: its new id, its size in bytes, and the SHA-256 of its content.
@@ -123,7 +123,7 @@ def _write(upload: Upload, path: Path, limit: int) -> tuple[int, str]:
     return size, checksum.hexdigest()
 
 
-async def discard(settings: DeskSettings, attachment_id: str) -> None:
+async def discard(settings: ServerSettings, attachment_id: str) -> None:
     """Delete a kept file that was not recorded."""
     await asyncio.to_thread((settings.attachments_dir / attachment_id).unlink, missing_ok=True)
 
@@ -228,7 +228,7 @@ async def for_agent(conn: AsyncConnection, agent_id: str, attachment_id: str) ->
     return row
 
 
-def answer(settings: DeskSettings, row: Mapping[str, Any]) -> answers.Attachment:
+def answer(settings: ServerSettings, row: Mapping[str, Any]) -> answers.Attachment:
     """Return a file as bots see it."""
     return answers.Attachment(
         id=row["id"],

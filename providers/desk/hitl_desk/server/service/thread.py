@@ -20,7 +20,7 @@ from hitl_desk.server.ids import new_id
 from hitl_desk.server.problems import Problem, not_found, ticket_closed
 from hitl_desk.server.service import attachments
 from hitl_desk.server.service.people import agent_answer
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 from hitl_desk.server.unit import Unit
 
 __all__ = ["Line", "Thread", "changing", "ticket_url"]
@@ -50,7 +50,7 @@ class Line:
 
 @asynccontextmanager
 async def changing(
-    unit: Unit, settings: DeskSettings, ticket_id: str, *, bot_id: str | None = None
+    unit: Unit, settings: ServerSettings, ticket_id: str, *, bot_id: str | None = None
 ) -> AsyncIterator[Thread]:
     """Lock a ticket, hand it out for changes, and write them down.
 
@@ -77,7 +77,7 @@ class Thread:
     """A locked ticket. Its methods change it and tell the facts; :meth:`save` writes it."""
 
     def __init__(
-        self, unit: Unit, settings: DeskSettings, row: Mapping[str, Any], assignee: answers.Agent | None
+        self, unit: Unit, settings: ServerSettings, row: Mapping[str, Any], assignee: answers.Agent | None
     ) -> None:
         self._unit = unit
         self._settings = settings
@@ -320,6 +320,6 @@ class Thread:
         self._unit.tell_bot(self._row["bot_id"], type, self.id, whole, message_id=created)
 
 
-def ticket_url(settings: DeskSettings, ticket_id: str) -> str:
+def ticket_url(settings: ServerSettings, ticket_id: str) -> str:
     """Return the page of a ticket in the inbox."""
     return f"{settings.url}/inbox#{ticket_id}"

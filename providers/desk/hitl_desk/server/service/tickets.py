@@ -16,7 +16,7 @@ from hitl_desk.server.problems import not_found
 from hitl_desk.server.service import attachments
 from hitl_desk.server.service.customers import require_customer
 from hitl_desk.server.service.thread import Line, changing, ticket_url
-from hitl_desk.server.settings import DeskSettings
+from hitl_desk.server.settings import ServerSettings
 from hitl_desk.server.unit import Unit
 
 __all__ = [
@@ -70,7 +70,7 @@ def posted(body: PostMessage) -> Line:
 
 
 async def open_ticket(
-    unit: Unit, settings: DeskSettings, bot_id: str, body: CreateTicket, *, key: str | None, cursor: str
+    unit: Unit, settings: ServerSettings, bot_id: str, body: CreateTicket, *, key: str | None, cursor: str
 ) -> answers.TicketCreated:
     """Open a ticket with its transcript and first messages.
 
@@ -134,7 +134,7 @@ async def require_ticket(conn: AsyncConnection, bot_id: str, ticket_id: str) -> 
     return row
 
 
-async def read_ticket(conn: AsyncConnection, settings: DeskSettings, bot_id: str, ticket_id: str) -> answers.Ticket:
+async def read_ticket(conn: AsyncConnection, settings: ServerSettings, bot_id: str, ticket_id: str) -> answers.Ticket:
     """Return a bot's ticket as it sees it.
 
     :raises Problem: 404 when it has none of that id.
@@ -143,7 +143,7 @@ async def read_ticket(conn: AsyncConnection, settings: DeskSettings, bot_id: str
 
 
 async def find_tickets(
-    conn: AsyncConnection, settings: DeskSettings, bot_id: str, external_id: str, limit: int
+    conn: AsyncConnection, settings: ServerSettings, bot_id: str, external_id: str, limit: int
 ) -> list[answers.Ticket]:
     """Return a bot's tickets of one conversation, newest first."""
     query = (
@@ -161,7 +161,7 @@ async def transcript(conn: AsyncConnection, ticket_id: str) -> list[Any]:
     return list(entries or ())
 
 
-def _ticket(settings: DeskSettings, row: Mapping[str, Any]) -> answers.Ticket:
+def _ticket(settings: ServerSettings, row: Mapping[str, Any]) -> answers.Ticket:
     assignee = None
     if row["assignee_id"] is not None:
         assignee = answers.Agent(
@@ -187,7 +187,7 @@ def _ticket(settings: DeskSettings, row: Mapping[str, Any]) -> answers.Ticket:
     )
 
 
-async def message(conn: AsyncConnection, settings: DeskSettings, message_id: str) -> answers.Message:
+async def message(conn: AsyncConnection, settings: ServerSettings, message_id: str) -> answers.Message:
     """Return one message as bots see it."""
     row = (await conn.execute(sa.select(_m).where(_m.c.id == message_id))).one()
     files = await attachments.of_messages(conn, [message_id])
@@ -196,7 +196,7 @@ async def message(conn: AsyncConnection, settings: DeskSettings, message_id: str
 
 async def messages(
     conn: AsyncConnection,
-    settings: DeskSettings,
+    settings: ServerSettings,
     ticket_id: str,
     *,
     after: int,
@@ -221,7 +221,7 @@ async def messages(
     )
 
 
-def _message(settings: DeskSettings, row: Mapping[str, Any], attached: list[Mapping[str, Any]]) -> answers.Message:
+def _message(settings: ServerSettings, row: Mapping[str, Any], attached: list[Mapping[str, Any]]) -> answers.Message:
     content = row["content"]
     if row["source"] == "agent" and not row["deleted"]:
         # As its event told it, files included.
