@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 import pluggy
 from pydantic import BaseModel
 
-from hitl_core.discovery import find_plugin
+from hitl_core.discovery import find_plugin, near_miss
 from hitl_core.errors import ConfigurationError
 from hitl_core.spec import PROJECT, hookspec
 
@@ -80,6 +80,10 @@ def _around_call(extension: object) -> Callable[[HookCall, Proceed], Awaitable[A
         if getattr(function, f"{PROJECT}_impl", None) is not None
     ]
     others = sorted(attribute for attribute, _ in marked if attribute != "around_call")
+    misspelt = [other for other in others if near_miss(other, ["around_call"])]
+    if misspelt:
+        msg = f"extension {name} has {misspelt[0]}; did you mean around_call?"
+        raise ConfigurationError(msg)
     if others:
         msg = (
             f"extension {name} implements {', '.join(others)}; an extension that implements a provider's hook would "

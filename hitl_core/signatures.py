@@ -261,9 +261,10 @@ class HmacScheme:
         age = _seconds(now) - seconds
         if not -tolerance <= age <= tolerance:
             when = "ago" if age > 0 else "in the future"
+            repeat = "; if they agree, it is a repeat of an earlier delivery" if age > 0 else ""
             raise WebhookVerificationError(
                 f"The delivery was signed {abs(age):.0f} s {when}, and {tolerance:.0f} s are allowed. "
-                "Check the clocks of both machines; if they agree, it is a repeat of an earlier delivery."
+                f"Check the clocks of both machines{repeat}."
             )
 
 

@@ -124,9 +124,16 @@ class Misspelt:
         return await proced(call.request)
 
 
+class Nearly:
+    @hitl.hookimpl
+    async def around_cal(self, call, proceed):
+        return await proceed(call.request)
+
+
 @pytest.mark.parametrize(
     ("extension", "sentence"),
     [
+        (Nearly, "Nearly has around_cal; did you mean around_call"),
         (Impostor, "Impostor implements send_message; .* would replace the provider"),
         (Blocking, "Blocking needs `@hookimpl async def around_call"),
         (Misspelt, r"Misspelt: around_call takes \(self, call, proceed\)"),

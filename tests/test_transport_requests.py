@@ -65,9 +65,9 @@ def test_paths_and_absolute_urls_on_the_same_origin_are_joined(base, path, url):
         ("https://api.exa\nmple.com", "blanks"),
         ("https://api.example.com\\@evil.example.com", "blanks"),
         ("https://api_!.example.com", "host"),
-        ("http://api.example.com", "allow_http"),
-        ("http://10.0.0.1", "allow_http"),
-        ("http://localhost.example.com", "allow_http"),
+        ("http://api.example.com", "use https"),
+        ("http://10.0.0.1", "use https"),
+        ("http://localhost.example.com", "use https"),
     ],
 )
 def test_a_base_url_that_will_not_do_is_refused_with_the_mend_and_unquoted(base, why):

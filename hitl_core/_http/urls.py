@@ -76,7 +76,7 @@ class Base:
             raise _wrong("has a path with characters that must be percent-encoded, or with '..'")
         if parts.scheme == "http" and not allow_http and not _is_loopback(host):
             raise _wrong(
-                f"would send credentials to {host} in clear; use https, or set allow_http for a network you own"
+                f"would send credentials to {host} in clear; use https (plain http is taken for this machine only)"
             )
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
         self.host = f"[{host}]" if ":" in host else host
