@@ -21,8 +21,10 @@ from hitl_core._http import (
     NetworkTransport,
     TransportFailure,
 )
+from hitl_core._http.guarded import GuardedClient
 from hitl_core._http.network import _failure
 from hitl_core.clock import SystemClock
+from hitl_core.netguard import AddressPolicy
 from hitl_core.testing import no_backoff
 
 pytestmark = pytest.mark.anyio
@@ -463,4 +465,11 @@ async def test_a_stream_waits_for_each_piece_no_longer_than_told():
 async def test_closing_twice_does_nothing():
     transport = NetworkTransport(verify=ssl.create_default_context())
     await transport.aclose()
+    await transport.aclose()
+
+
+async def test_every_account_and_guarded_client_shares_the_authorities_that_are_slow_to_read():
+    transport = NetworkTransport()
+    async with GuardedClient(AddressPolicy()) as guarded:
+        assert transport._pool()._pool._ssl_context is guarded._pool()._ssl_context
     await transport.aclose()

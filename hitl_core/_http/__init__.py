@@ -3,7 +3,7 @@
 Reading order: ``messages`` (what is exchanged), ``transport`` (the contract), ``network`` and ``asgi`` (its two
 implementations), ``urls``, ``encoding`` and ``auth`` (what a request is made of), ``waits``, ``budget`` and
 ``failures`` (what decides about repeats), ``call`` and ``streaming`` (one request's life), ``client`` (what providers
-use). ``guarded`` stands apart: it sends to addresses that strangers wrote.
+use). ``guarded`` stands apart: it sends to addresses that strangers wrote, and shares ``trust`` with ``network``.
 """
 
 from __future__ import annotations

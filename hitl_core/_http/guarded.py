@@ -12,13 +12,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import httpcore
-import httpx
 
+from hitl_core._http.trust import public_trust
 from hitl_core.errors import ConfigurationError, HitlError
 from hitl_core.netguard import AddressPolicy, ParsedUrl
 
@@ -216,7 +215,7 @@ class GuardedClient:
     def _pool(self) -> httpcore.AsyncConnectionPool:
         if self._opened is None:
             self._opened = httpcore.AsyncConnectionPool(
-                ssl_context=self._ssl_context or _public_trust(),
+                ssl_context=self._ssl_context or public_trust(),
                 max_connections=None,
                 max_keepalive_connections=self._keep_alive,
                 keepalive_expiry=15.0,
@@ -249,11 +248,6 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError
-
-
-@lru_cache(maxsize=1)
-def _public_trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def _headers_for(parsed: ParsedUrl, headers: Mapping[str, str], content: bytes | None) -> list[tuple[bytes, bytes]]:

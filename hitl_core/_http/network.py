@@ -7,12 +7,12 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
 
 import httpx
 
 from hitl_core._http.messages import Headers, HttpRequest, HttpResponse, StreamedResponse
 from hitl_core._http.transport import BoundedBody, TransportFailure, bounded
+from hitl_core._http.trust import public_trust
 from hitl_core.logs import redacting
 
 __all__ = ["NetworkTransport"]
@@ -42,12 +42,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 # At DEBUG, httpcore prints the headers of answers, cookies among them.
 for _name in ("httpcore.connection", "httpcore.http11"):
     redacting(_name)
-
-
-@cache
-def _default_context() -> ssl.SSLContext:
-    # Reading the authorities takes tens of milliseconds; one context serves every account.
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class NetworkTransport:
@@ -113,7 +107,7 @@ class NetworkTransport:
     def _pool(self) -> httpx.AsyncHTTPTransport:
         # Below httpx.AsyncClient, which logs whole URLs, keeps cookies and follows redirects.
         if self._opened is None:
-            verify = self._verify or _default_context()
+            verify = self._verify or public_trust()
             self._opened = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=self._limits)
         return self._opened
 
