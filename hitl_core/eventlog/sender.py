@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Protocol, Self
 
 from hitl_core._http.guarded import GuardedClient
+from hitl_core._http.waits import parse_retry_after
 from hitl_core.errors import HitlError
 from hitl_core.netguard import AddressPolicy, BlockedAddressError, HostNotFoundError
 
-__all__ = ["GuardedSender", "SendResult", "Sender", "parse_retry_after"]
+__all__ = ["GuardedSender", "SendResult", "Sender"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,3 @@ class GuardedSender:
         except HitlError:
             return SendResult(error="protocol")
         return SendResult(reply.status, parse_retry_after(reply.headers.get("retry-after"), now=datetime.now(UTC)))
-
-
-def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
-    """Read a ``Retry-After`` header, in seconds or as a date (RFC 9110, 10.2.3); None when it says nothing usable."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds(), 0.0)
