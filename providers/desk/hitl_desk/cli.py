@@ -59,6 +59,13 @@ def _settings(data_dir: Path, **more: Any) -> ServerSettings:
         raise ConfigurationError(msg) from None  # pydantic's own error would be a second telling of the same
 
 
+def _settings_of_a_desk(data_dir: Path, **more: Any) -> ServerSettings:
+    """Read settings for a command that acts on a desk, and must not make one where --data is misspelt."""
+    settings = _settings(data_dir, **more)
+    settings.require_desk()
+    return settings
+
+
 def _with_desk(settings: ServerSettings, work: Callable[[Desk], Awaitable[ResultT]]) -> ResultT:
     from hitl_desk.server import Desk
 
@@ -112,6 +119,7 @@ def create_agent(*, data_dir: Path, email: str, name: str, link: bool, public_ur
 
     Asks for the password, or takes it from HITL_DESKSERVER_AGENT_PASSWORD.
     """
+    settings = _settings_of_a_desk(data_dir, public_url=public_url)
     password = None
     if not link:
         password = os.environ.get(_PASSWORD) or click.prompt(
@@ -124,7 +132,7 @@ def create_agent(*, data_dir: Path, email: str, name: str, link: bool, public_ur
         agent = dict(await create_agent(opened, email=email, name=name, password=password))
         return agent | ({"link": await create_login_link(opened, agent["id"])} if link else {})
 
-    agent = _with_desk(_settings(data_dir, public_url=public_url), work)
+    agent = _with_desk(settings, work)
     click.echo(json.dumps(agent, indent=2) if as_json else agent.get("link") or agent["id"])
 
 
@@ -141,7 +149,7 @@ def create_bot(data_dir: Path, name: str, as_json: bool) -> None:
         bot, token = await create_bot(opened, name)
         return {**bot, "token": token}
 
-    bot = _with_desk(_settings(data_dir), work)
+    bot = _with_desk(_settings_of_a_desk(data_dir), work)
     if as_json:
         click.echo(json.dumps(bot, indent=2))
         return
@@ -164,7 +172,7 @@ def connect(*, data_dir: Path, bot: str | None, off: bool, as_json: bool) -> Non
             await switch_bot(opened, bot, enabled=not off)
         return await list_bots(opened)
 
-    rows = _with_desk(_settings(data_dir), work)
+    rows = _with_desk(_settings_of_a_desk(data_dir), work)
     if as_json:
         click.echo(json.dumps([dict(row) for row in rows], indent=2, default=str))
         return

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hitl_core.errors import ConfigurationError
 
@@ -103,6 +106,26 @@ class ServerSettings(BaseModel):
     def attachments_dir(self) -> Path:
         """Where files lie."""
         return self.data_dir / "attachments"
+
+    def require_desk(self) -> None:
+        """Check that a desk has been here before, for whoever must not make a new one by a slip of the pen.
+
+        On PostgreSQL there is nothing to check: a database without a desk is refused when it is opened, and so is a
+        URL that cannot be read.
+
+        :raises ConfigurationError: when there is no SQLite file.
+        """
+        try:
+            url = make_url(self.database)
+        except ArgumentError:
+            return
+        if url.get_backend_name() == "sqlite" and url.database and not os.path.isfile(url.database):
+            place = self.data_dir if self.database_url is None else Path(url.database)
+            msg = (
+                f"there is no desk in {place}; name the directory of an existing one by --data, "
+                f"or make one: `hitl desk serve --data {quote(str(self.data_dir))}`"
+            )
+            raise ConfigurationError(msg)
 
     def prepare(self) -> str:
         """Make the data directory, for its owner only, and return the secret that signs cookies.

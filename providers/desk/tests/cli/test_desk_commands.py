@@ -1,8 +1,10 @@
 """``hitl desk``: agents and bots are let in by commands whose mistakes are sentences."""
 
+import asyncio
 import json
 
 import pytest
+from hitl_desk.server import ServerSettings, migrate
 
 from hitl_core.cli import run
 
@@ -10,6 +12,7 @@ from hitl_core.cli import run
 @pytest.fixture
 def desk(tmp_path, capsys):
     """Run a command on a desk of its own; give exit code, output and messages."""
+    asyncio.run(migrate(ServerSettings(data_dir=tmp_path / "desk")))
 
     def command(*args):
         code = run(["desk", *args, "--data", str(tmp_path / "desk")])
@@ -75,5 +78,36 @@ def test_a_short_password_is_refused_without_repeating_it(desk, monkeypatch):
 
 def test_a_data_directory_that_cannot_be_used_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert run(["desk", "create-bot", "--name", "B", "--data", str(tmp_path / "file" / "below")]) == 2
+    assert run(["desk", "serve", "--data", str(tmp_path / "file" / "below")]) == 2
     assert "name another directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["connect"],
+        ["connect", "bot_1", "--off"],
+        ["create-bot", "--name", "Shop bot"],
+        ["create-agent", "--email", "ada@example.com", "--name", "Ada", "--link"],
+        ["create-agent", "--email", "ada@example.com", "--name", "Ada"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_command_for_a_desk_that_is_not_there_says_so_and_makes_none(args, elsewhere, tmp_path, capsys, monkeypatch):
+    place = tmp_path / "my desk"
+    if elsewhere:
+        monkeypatch.setenv("HITL_DESKSERVER_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    assert run(["desk", *args, "--data", str(place)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"there is no desk in {tmp_path / 'other.db' if elsewhere else place}; " in captured.err
+    assert f"`hitl desk serve --data '{place}'`" in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["desk.db", "mysql://root@127.0.0.1/desk"])
+def test_a_database_that_cannot_be_a_desks_is_refused_by_what_to_write(url, desk, monkeypatch):
+    monkeypatch.setenv("HITL_DESKSERVER_DATABASE_URL", url)
+    code, _, err = desk("connect")
+    assert (code, "sqlite:///file.db or postgresql://user@host/name" in err) == (2, True)
