@@ -16,12 +16,12 @@ NAMED = r"NO POSTGRESQL \(asyncpg_that_nobody_installs not installed\): install 
 
 
 def test_without_postgresql_a_test_is_skipped_with_what_to_install():
-    with pytest.raises(SkipTest, match=NAMED), throwaway_postgres(packages=ABSENT, environ={}):
+    with pytest.raises(SkipTest, match=NAMED), throwaway_postgres(packages=ABSENT):
         pass
 
 
-def test_where_ci_is_set_a_missing_postgresql_fails_instead():
-    with pytest.raises(RuntimeError, match=NAMED), throwaway_postgres(packages=ABSENT, environ={"CI": "true"}):
+def test_a_missing_postgresql_that_is_required_is_a_failure():
+    with pytest.raises(RuntimeError, match=NAMED), throwaway_postgres(packages=ABSENT, required=True):
         pass
 
 
