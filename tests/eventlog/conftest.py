@@ -101,7 +101,7 @@ def tools():
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a PostgreSQL server of its own; without one skip loudly, or fail where a skip would hide a broken set-up."""
+    """URL of a PostgreSQL server of its own; without one skip loudly, or fail in CI."""
     with throwaway_postgres(required=bool(os.environ.get("CI"))) as server:
         yield server.url()
 
