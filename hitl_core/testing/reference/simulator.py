@@ -1,0 +1,265 @@
+"""The made-up helpdesk: its records, what agents do with them, and how it tells of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hitl_core.people import Agent
+from hitl_core.testing.reference.events import SIGNATURE
+from hitl_core.testing.simulator import SimFile, SimMessage, SimSession, Simulator, SimUser
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+__all__ = ["ACCOUNT", "ReferenceSimulator", "Ticket"]
+
+ACCOUNT = "acct-1"
+
+
+@dataclass
+class Ticket:
+    """One ticket, as it is stored."""
+
+    id: str
+    title: str
+    customer_id: str | None
+    external_id: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    status: str = "open"
+    agent: Agent | None = None
+    updated_at: datetime | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """Return how it stands, as the API tells it."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "external_id": self.external_id,
+            "customer_id": self.customer_id,
+            "assignee": self.agent.model_dump(mode="json") if self.agent else None,
+            "updated_at": self.updated_at.isoformat() if self.updated_at else None,
+        }
+
+
+class ReferenceSimulator(Simulator):
+    """Keeps everything in memory."""
+
+    title: ClassVar[str] = "Reference Helpdesk"
+
+    def __init__(self, **options: Any) -> None:
+        self.customers: dict[str, dict[str, Any]] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.files: dict[str, SimFile] = {}
+        self.keys: dict[str, str] = {}
+        self.log: list[dict[str, Any]] = []
+        self.access_tokens: set[str] = set()
+        self.refresh_token = "refresh-0-of-the-reference-helpdesk"  # noqa: S105 - a simulator's
+        self.typing: list[str] = []
+        self.ids = itertools.count(1)
+        super().__init__(**options)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the API."""
+        from hitl_core.testing.reference.api import api_routes
+
+        return api_routes(self)
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """Return an account's settings."""
+        return {
+            "base_url": base_url,
+            "client_id": "bot",
+            "client_secret": "client-secret-of-the-reference-helpdesk",
+            "refresh_token": "refresh-0-of-the-reference-helpdesk",
+            "webhook_secret": self.secret,
+        }
+
+    def sign(self, secret: str, body: bytes, *, id: str, at: datetime) -> Mapping[str, str]:
+        """Sign time, id and body."""
+        return SIGNATURE.sign(secret, body, timestamp=at, id=id)
+
+    def unknown_body(self) -> bytes:
+        """Return an event of a type that does not exist."""
+        return (
+            b'{"account":"acct-1","events":[{"id":"evt-new","type":"ticket.levitated","ticket_id":"tck-1","at":null}]}'
+        )
+
+    # Seen by agents -------------------------------------------------------------------------------------------
+
+    async def session(self, session_id: str) -> SimSession:
+        """Return a ticket."""
+        ticket = self.tickets[session_id]
+        return SimSession(
+            id=ticket.id,
+            title=ticket.title,
+            open=ticket.status == "open",
+            agent=ticket.agent,
+            user_id=ticket.customer_id,
+            external_id=ticket.external_id,
+            messages=tuple(self._seen(message) for message in ticket.messages),
+            facts=ticket.options,
+        )
+
+    async def sessions(self) -> list[SimSession]:
+        """Return every ticket."""
+        return [await self.session(ticket) for ticket in self.tickets]
+
+    async def users(self) -> list[SimUser]:
+        """Return every customer."""
+        return [SimUser.model_validate(customer) for customer in self.customers.values()]
+
+    def _seen(self, message: Mapping[str, Any]) -> SimMessage:
+        return SimMessage(
+            id=message["id"],
+            role=message["actor"]["role"],
+            author=message["actor"].get("name"),
+            text=message["text"],
+            public=message["public"],
+            files=tuple(self.files[id_] for id_ in message["files"]),
+            at=message["at"],
+        )
+
+    # Done by agents -------------------------------------------------------------------------------------------
+
+    async def reply(self, session_id: str, text: str, *, agent: Agent) -> None:
+        """Answer."""
+        self.write(self.tickets[session_id], text, actor=_person("agent", agent))
+
+    async def attach(self, session_id: str, text: str, files: Sequence[SimFile], *, agent: Agent) -> None:
+        """Answer with files."""
+        ids = [self.store(file) for file in files]
+        self.write(self.tickets[session_id], text, actor=_person("agent", agent), files=ids)
+
+    async def note(self, session_id: str, text: str, *, agent: Agent) -> None:
+        """Write a note."""
+        self.write(self.tickets[session_id], text, actor=_person("agent", agent), public=False)
+
+    async def assign(self, session_id: str, *, agent: Agent) -> None:
+        """Take it."""
+        ticket = self.tickets[session_id]
+        ticket.agent = agent
+        self.happened(ticket, "ticket.assigned", actor=_person("agent", agent))
+
+    async def unassign(self, session_id: str, *, agent: Agent) -> None:
+        """Give it back."""
+        ticket = self.tickets[session_id]
+        ticket.agent = None
+        self.happened(ticket, "ticket.unassigned", actor=_person("agent", agent))
+
+    async def close(self, session_id: str, *, agent: Agent) -> None:
+        """End it."""
+        self.set_status(self.tickets[session_id], "closed", actor=_person("agent", agent))
+
+    async def reopen(self, session_id: str, *, agent: Agent) -> None:
+        """Open it again."""
+        self.set_status(self.tickets[session_id], "open", actor=_person("agent", agent))
+
+    async def customer_writes(self, session_id: str, text: str) -> None:
+        """Let the customer answer by mail."""
+        ticket = self.tickets[session_id]
+        self.write(ticket, text, actor={"role": "user", "id": ticket.customer_id, "name": "Mail"})
+
+    async def system_acts(self, session_id: str) -> None:
+        """Let a rule of the helpdesk add a tag."""
+        self.happened(self.tickets[session_id], "ticket.tagged", actor={"role": "system", "id": "rules"})
+
+    async def open_elsewhere(self, text: str) -> str:
+        """Open a ticket by mail."""
+        ticket = self.create_ticket("By mail", None)
+        self.write(ticket, text, actor={"role": "user", "id": "by-mail"})
+        return ticket.id
+
+    async def ping(self) -> None:
+        """Send a test."""
+        self.webhooks.emit({"account": ACCOUNT, "events": [{"id": self.new_id("evt"), "type": "webhook.test"}]})
+
+    async def emit_batch(self, session_id: str, texts: Sequence[str], *, agent: Agent) -> None:
+        """Answer several times in one delivery."""
+        ticket = self.tickets[session_id]
+        facts = [self.write(ticket, text, actor=_person("agent", agent), tell=False) for text in texts]
+        self.tell(ticket, *facts)
+
+    async def expire_credentials(self) -> None:
+        """Forget every access token."""
+        self.access_tokens.clear()
+
+    # The records ----------------------------------------------------------------------------------------------
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id in the vendor's style."""
+        return f"{prefix}-{next(self.ids)}"
+
+    def store(self, file: SimFile) -> str:
+        """Keep a file; return its id."""
+        id_ = self.new_id("file")
+        self.files[id_] = file
+        return id_
+
+    def create_ticket(self, title: str, customer_id: str | None, **more: Any) -> Ticket:
+        """Open a ticket."""
+        ticket = Ticket(self.new_id("tck"), title, customer_id, updated_at=self.clock.now(), **more)
+        self.tickets[ticket.id] = ticket
+        return ticket
+
+    def write(
+        self,
+        ticket: Ticket,
+        text: str,
+        *,
+        actor: Mapping[str, Any],
+        public: bool = True,
+        files: Sequence[str] = (),
+        tell: bool = True,
+    ) -> dict[str, Any]:
+        """Add a message; return the event that tells of it."""
+        message = {
+            "id": self.new_id("msg"),
+            "text": text,
+            "public": public,
+            "actor": dict(actor),
+            "files": list(files),
+            "at": self.clock.now().isoformat(),
+        }
+        ticket.messages.append(message)
+        attached = [{"id": id_, "name": self.files[id_].name, "type": self.files[id_].content_type} for id_ in files]
+        return self.happened(ticket, "message.created", actor=actor, tell=tell, message={**message, "files": attached})
+
+    def set_status(self, ticket: Ticket, status: str, *, actor: Mapping[str, Any]) -> None:
+        """Close or open; nothing happens when it is so already."""
+        if ticket.status != status:
+            ticket.status = status
+            self.happened(ticket, "ticket.closed" if status == "closed" else "ticket.reopened", actor=actor)
+
+    def happened(
+        self, ticket: Ticket, kind: str, *, actor: Mapping[str, Any], tell: bool = True, **more: Any
+    ) -> dict[str, Any]:
+        """Note an event and tell of it."""
+        ticket.updated_at = self.clock.now()
+        event = {
+            "id": self.new_id("evt"),
+            "type": kind,
+            "ticket_id": ticket.id,
+            "external_id": ticket.external_id,
+            "at": ticket.updated_at.isoformat(),
+            "actor": dict(actor),
+            **more,
+        }
+        ticket.events.append(event)
+        self.log.append(event)
+        if tell:
+            self.tell(ticket, event)
+        return event
+
+    def tell(self, ticket: Ticket, *events: Mapping[str, Any]) -> None:
+        """Send a webhook."""
+        self.webhooks.emit({"account": ACCOUNT, "events": list(events)}, session_id=ticket.id)
+
+
+def _person(role: str, agent: Agent) -> dict[str, Any]:
+    return {"role": role, "id": agent.id, "name": agent.name}
