@@ -55,16 +55,21 @@ class Plugin:
     def load(self) -> Any:
         """Import it.
 
-        :raises ProviderLoadError: importing fails, for whatever reason.
+        :raises ProviderLoadError: importing fails, for whatever reason; a missing module is named.
         """
         try:
             return EntryPoint(self.name, self.target, self.group).load()
+        except ModuleNotFoundError as error:
+            # The name alone: what else the error says was written by somebody else.
+            reason = f"No module named {error.name!r}" if error.name else type(error).__name__
+            mend = f"reinstall it with what it needs: pip install --force-reinstall {self.distribution}"
+            raise self._broken(reason, mend) from error
         except Exception as error:  # importing somebody else's module may raise anything
-            msg = (
-                f"{self.name!r} of {self.origin} cannot be imported ({type(error).__name__} in {self.target}); "
-                f"reinstall or upgrade {self.distribution}"
-            )
-            raise ProviderLoadError(msg) from error
+            raise self._broken(type(error).__name__, f"reinstall or upgrade {self.distribution}") from error
+
+    def _broken(self, reason: str, mend: str) -> ProviderLoadError:
+        msg = f"{self.name!r} of {self.origin} cannot be imported ({reason} in {self.target}); {mend}"
+        return ProviderLoadError(msg)
 
 
 def list_plugins(group: str) -> list[Plugin]:
@@ -179,6 +184,7 @@ def _problems(cls: Any, plugin: Plugin) -> Iterable[str]:
         given: Any = getattr(info, field)
         if not (inspect.isclass(given) and issubclass(given, base)):
             yield f"info.{field} must be a subclass of {base.__name__}"
+    yield from _constructor_problems(cls)
     implemented: set[str] = set()
     for attribute, function in inspect.getmembers(cls, inspect.isroutine):
         hook = _hook_of(attribute, function)
@@ -188,6 +194,17 @@ def _problems(cls: Any, plugin: Plugin) -> Iterable[str]:
         if hook in _HOOKS:
             implemented.add(hook)
     yield from _missing(info, implemented)
+
+
+def _constructor_problems(cls: type[Any]) -> Iterable[str]:
+    try:
+        signature = inspect.signature(cls)
+    except ValueError:  # made in C, with nothing to look at
+        return
+    try:
+        signature.bind("the context")
+    except TypeError:
+        yield f"{cls.__name__}{signature} must take one argument, the context: def __init__(self, ctx)"
 
 
 def _marker(function: Any) -> dict[str, Any] | None:

@@ -109,6 +109,20 @@ def test_one_broken_distribution_never_breaks_another(install):
         discovery.load_provider("broken")
 
 
+def test_a_missing_module_is_named_with_the_next_step_and_nothing_else(install):
+    install("lame", distribution="hitl-lame", source="import vendor_sdk.client")
+    install("quiet", distribution="hitl-quiet", source="raise ModuleNotFoundError('SECRET')")
+    with pytest.raises(ProviderLoadError) as caught:
+        discovery.load_provider("lame")
+    assert str(caught.value) == (
+        "'lame' of hitl-lame 1.2.3 cannot be imported (No module named 'vendor_sdk' in hitl_lame:Provider); "
+        "reinstall it with what it needs: pip install --force-reinstall hitl-lame"
+    )
+    with pytest.raises(ProviderLoadError, match=r"\(ModuleNotFoundError in hitl_quiet:Provider\)") as caught:
+        discovery.load_provider("quiet")
+    assert "SECRET" not in str(caught.value)
+
+
 def test_broken_metadata_does_not_hide_the_others(install, tmp_path):
     install()
     (tmp_path / "bad-0.dist-info").mkdir()
@@ -138,12 +152,20 @@ def test_broken_metadata_does_not_hide_the_others(install, tmp_path):
         ("stop_hitl = None", "", "the required hook stop_hitl is missing"),
         ("@hookimpl\nasync def verify_webhook(self, request): ...", "", "verify_webhook must be a plain function"),
         ("info = None", "", "needs a class attribute `info`"),
+        ("__init__ = object.__init__", "", r"Provider\(\) must take one argument, the context"),
+        ("def __init__(self, ctx, token): ...", "", r"Provider\(ctx, token\) must take one argument, the context"),
+        ("def __init__(self, *, ctx): ...", "", r"Provider\(\*, ctx\) must take one argument, the context"),
     ],
 )
 def test_a_provider_that_breaks_the_spec_is_refused_by_distribution_and_version(install, more, capabilities, problem):
     install(more=more, capabilities=capabilities)
     with pytest.raises(ProviderLoadError, match=rf"(?s)'toy' of hitl-toy 1\.2\.3 breaks the hook spec.*{problem}"):
         discovery.load_provider("toy")
+
+
+def test_a_constructor_may_take_more_than_the_context_as_long_as_it_need_not(install):
+    install(more="def __init__(self, ctx, now=None, **more): ...")
+    assert discovery.load_provider("toy")
 
 
 def test_info_and_entry_point_must_agree_on_the_name(install):
