@@ -200,12 +200,16 @@ def as_message(message: str | AnyMessage | Mapping[str, Any]) -> AnyMessage:
 
     :raises InvalidRequestError: empty text, or a payload rule is broken.
     """
-    if isinstance(message, str):
-        message = {"type": "text", "text": message}
-    if not isinstance(message, Mapping):
-        return message
+    given: object = message  # anything, from callers without a type checker
+    if isinstance(given, AnyMessage):
+        return given
+    if isinstance(given, str):
+        given = {"type": "text", "text": given}
+    if not isinstance(given, Mapping):
+        msg = f"message is of type {type(given).__name__}; pass a text, a message such as hitl.Image(...), or its JSON"
+        raise InvalidRequestError(msg, operation="send_message")
     try:
-        return parse_message(dict(message))
+        return parse_message(dict(given))
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

@@ -605,6 +605,13 @@ async def test_s104_the_bot_stops_it_without_a_word_to_the_customer(w):
     await w.bridge.stop_hitl("nobody")
 
 
+async def test_a_reason_to_stop_that_is_unknown_is_a_mistake_and_ends_nothing(w):
+    await w.start()
+    with pytest.raises(InvalidRequestError, match="reason is not a known one; pass one of agent_closed"):
+        await w.bridge.stop_hitl("c1", "bored")
+    assert w.bridge.handoff("c1").open
+
+
 async def test_the_bot_is_not_told_to_go_on_when_the_next_hand_off_has_begun(w):
     await w.start()
     w.chat.broken = 1

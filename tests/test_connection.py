@@ -189,6 +189,86 @@ async def test_s015_bad_start_options_are_refused_by_name_and_without_their_valu
     assert "SECRET" not in str(caught.value)
 
 
+WORDS = "SECRET words"
+
+
+@pytest.mark.parametrize(
+    ("call", "operation", "sentence"),
+    [
+        (lambda c, s: c.send_message("tkt_x", WORDS), "send_message", r"session is of type str; pass the session"),
+        (lambda c, s: c.stop_hitl("tkt_x"), "stop_hitl", r"session is of type str; pass the session start_hitl gave"),
+        (
+            lambda c, s: c.send_typing("tkt_x"),
+            "send_typing",
+            r"hitl\.SessionRef\(connection=connection\.key, id=\.\.\.\)",
+        ),
+        (lambda c, s: c.list_events(None), "list_events", "session is of type NoneType; pass the session"),
+        (lambda c, s: c.send_message(s, 1), "send_message", "message is of type int; pass a text, a message such as"),
+        (
+            lambda c, s: c.send_message(s, WORDS, author="user"),
+            "send_message",
+            r"author is of type str; .*Author\.user",
+        ),
+        (lambda c, s: c.send_message(s, WORDS, author=hitl.Role.USER), "send_message", r"author is of type Role; "),
+        (
+            lambda c, s: c.send_typing(s, author=ADA),
+            "send_typing",
+            r"author is of type Agent; .*Author\.agent\(agent\)",
+        ),
+        (
+            lambda c, s: c.stop_hitl(s, reason="bored"),
+            "stop_hitl",
+            "reason is not a known one; pass one of agent_closed",
+        ),
+        (lambda c, s: c.stop_hitl(s, "user_let"), "stop_hitl", r"did you mean 'user_left'\? Pass one of"),
+        (lambda c, s: c.stop_hitl(s, None), "stop_hitl", "reason is not a known one"),
+        (
+            lambda c, s: c.create_user("Grace"),
+            "create_user",
+            r"user is of type str; pass a hitl\.EndUser, or its fields",
+        ),
+    ],
+)
+async def test_what_is_of_the_wrong_kind_is_refused_with_what_to_pass_instead(
+    connection, session, call, operation, sentence
+):
+    with pytest.raises(hitl.InvalidRequestError, match=sentence) as caught:
+        await call(connection, session)
+    error = caught.value
+    assert (error.provider, error.connection, error.operation) == ("memory", "default/memory", operation)
+    assert not {"SECRET", "tkt_x", "Grace", "bored"} & set(str(error).split())
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"user": "u1"}, r"user is of type str; pass what `await connection\.create_user\(\.\.\.\)` gave"),
+        ({"user": hitl.EndUser(external_id="u1")}, "user is of type EndUser; pass what"),
+        ({"history": [WORDS]}, r"history\[0\] is of type str; pass hitl\.HistoryEntry\.of\("),
+        ({"history": WORDS}, r"history is of type str; pass a list with one hitl\.HistoryEntry\.of\("),
+        ({"history": None}, "history is of type NoneType; pass a list"),
+        ({"previous": "t0"}, "previous is of type str; pass the earlier session's ref"),
+        ({"title": None}, "title is of type NoneType; pass a text"),
+        ({"title": " "}, "a hand-off needs a title"),
+    ],
+)
+async def test_a_start_of_the_wrong_kind_is_refused_with_what_to_pass_instead(connection, helpdesk, changed, sentence):
+    given = {"user": hitl.ExternalUser(id="u"), "title": "T"} | changed
+    with pytest.raises(hitl.InvalidRequestError, match=sentence) as caught:
+        await connection.start_hitl(**given)
+    assert str(caught.value).startswith("memory/default/memory/start_hitl: ")
+    assert "SECRET" not in str(caught.value)
+    assert helpdesk.tickets == {}
+
+
+async def test_every_reason_there_is_may_be_given_as_a_word(connection, helpdesk):
+    user = hitl.ExternalUser(id="u")
+    for reason in hitl.StopReason:
+        session = await connection.start_hitl(user=user, title="T")
+        await connection.stop_hitl(session, reason.value)
+        assert helpdesk.tickets[session.id].open is False
+
+
 async def test_a_capability_the_account_lacks_is_never_called(helpdesk):
     class Modest(MemoryProvider):
         @hitl.hookimpl

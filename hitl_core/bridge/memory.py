@@ -17,6 +17,7 @@ from hitl_core.bridge.turns import Turns
 from hitl_core.calls import AttachmentStream
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.connection import Connection
+from hitl_core.connection.given import reason_of
 from hitl_core.errors import ConfigurationError, HitlError
 from hitl_core.events import StopReason
 from hitl_core.messages import AnyMessage, AttachmentRef
@@ -198,10 +199,14 @@ class MemoryBridge:
                 return  # whoever did not see it loses nothing
 
     async def stop_hitl(self, conversation_id: str, reason: StopReason | str = StopReason.BOT_RESOLVED) -> None:
-        """Take a conversation back; without an open hand-off this does nothing (behaviour S101)."""
+        """Take a conversation back; without an open hand-off this does nothing (behaviour S101).
+
+        :raises InvalidRequestError: the reason is unknown.
+        """
+        known = reason_of(reason)
         handoff = self._turns.current(conversation_id)
         if handoff is not None:
-            self._turns.apply(handoff.id, StopRequested(reason=StopReason(reason)))
+            self._turns.apply(handoff.id, StopRequested(reason=known))
 
     def handoff(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""

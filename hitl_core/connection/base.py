@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hitl_core import calls
+from hitl_core.connection import given
 from hitl_core.connection.registration import load_registration
-from hitl_core.errors import HitlError, UnsupportedError
+from hitl_core.errors import HitlError, InvalidRequestError, UnsupportedError
 from hitl_core.hooks import Hooks
 from hitl_core.info import Capabilities, Limits, ProviderInfo, ProviderSettings, Terminology
 from hitl_core.people import BotIdentity
@@ -154,7 +156,19 @@ class ConnectionBase:
             )
             raise UnsupportedError(msg)
 
+    @contextmanager
+    def _asked(self, operation: str) -> Iterator[None]:
+        """Say in a refusal of what the caller gave what they had asked, and of whom."""
+        try:
+            yield
+        except InvalidRequestError as error:
+            error.provider = error.provider or self.info.name
+            error.connection = error.connection or self.key
+            error.operation = error.operation or operation
+            raise
+
     def _session(self, session: HitlSession | SessionRef) -> HitlSession:
+        session = given.session_of(session)
         ref = session.ref if isinstance(session, HitlSession) else session
         if ref.connection != self.key:
             msg = f"session {ref.id!r} belongs to connection {ref.connection!r}, not to {self.key!r}"

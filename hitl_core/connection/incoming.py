@@ -149,8 +149,10 @@ class Incoming(ConnectionBase):
     ) -> calls.EventPage:
         """Read a session's events and state from ``cursor`` on."""
         self._require("pull")
+        with self._asked("list_events"):
+            session = self._session(session)
         request = calls.ListEvents(
-            session=self._session(session),
+            session=session,
             cursor=cursor,
             own_message_ids=frozenset(own_message_ids),
             limit=limit,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from hitl_core import calls, plans
+from hitl_core.connection import given
 from hitl_core.connection.base import ConnectionBase, new_key
 from hitl_core.errors import ProviderError, SessionClosedError
 from hitl_core.events import StopReason
@@ -45,6 +46,8 @@ class Outgoing(ConnectionBase):
         :param external_id: the bot's stable id of this person: what they are found by again.
         :param known: what an earlier call for them gave.
         """
+        with self._asked("create_user"):
+            user = given.end_user_of(user)
         end_user = user or EndUser(
             name=name, email=email, external_id=external_id, phone=phone, avatar_url=avatar_url, locale=locale
         )
@@ -76,20 +79,21 @@ class Outgoing(ConnectionBase):
         :param previous: the ended session this one follows, for vendors that link the two.
         :param idempotency_key: equal for repeats of the same start; a random one when left out.
         """
-        return plans.plan_start(
-            self.info,
-            self._capabilities,
-            self._limits,
-            user=user,
-            title=title,
-            description=description,
-            history=tuple(history),
-            relay=resolve_strategy(relay),
-            options=options,
-            external_id=external_id,
-            previous=previous,
-            key=idempotency_key or new_key(),
-        )
+        with self._asked("start_hitl"):
+            return plans.plan_start(
+                self.info,
+                self._capabilities,
+                self._limits,
+                user=given.user_of(user),
+                title=given.title_of(title),
+                description=description,
+                history=given.history_of(history),
+                relay=resolve_strategy(relay),
+                options=options,
+                external_id=external_id,
+                previous=given.previous_of(previous),
+                key=idempotency_key or new_key(),
+            )
 
     async def begin(
         self,
@@ -180,17 +184,18 @@ class Outgoing(ConnectionBase):
         :param reopen: open the session again if it has ended.
         :param idempotency_key: equal for repeats of the same message; a random one when left out.
         """
-        return plans.plan_message(
-            self.info,
-            self._capabilities,
-            self._limits,
-            session=self._session(session),
-            message=plans.as_message(message),
-            author=author or Author.bot(),
-            visibility=visibility,
-            reopen=reopen,
-            key=idempotency_key or new_key(),
-        )
+        with self._asked("send_message"):
+            return plans.plan_message(
+                self.info,
+                self._capabilities,
+                self._limits,
+                session=self._session(session),
+                message=plans.as_message(message),
+                author=given.author_of(author, Author.bot()),
+                visibility=visibility,
+                reopen=reopen,
+                key=idempotency_key or new_key(),
+            )
 
     async def execute(self, request: calls.SendMessage, *, deadline: datetime | None = None) -> calls.SentMessage:
         """Send one part of a plan: one vendor write."""
@@ -255,12 +260,13 @@ class Outgoing(ConnectionBase):
         """
         key = idempotency_key or new_key()
         carried = message is None or self._capabilities.stop_message
-        request = calls.StopHitl(
-            session=self._session(session),
-            reason=StopReason(reason),
-            message=message if carried else None,
-            key=f"{key}/stop",
-        )
+        with self._asked("stop_hitl"):
+            request = calls.StopHitl(
+                session=self._session(session),
+                reason=given.reason_of(reason),
+                message=message if carried else None,
+                key=f"{key}/stop",
+            )
         if carried or message is None:
             return (), request
         sends = self.plan_message(
@@ -281,7 +287,10 @@ class Outgoing(ConnectionBase):
     ) -> None:
         """Show agents that the customer is typing."""
         self._require("typing")
-        request = calls.SendTyping(session=self._session(session), author=author or Author.user(), typing=typing)
+        with self._asked("send_typing"):
+            request = calls.SendTyping(
+                session=self._session(session), author=given.author_of(author, Author.user()), typing=typing
+            )
         await self._run("send_typing", request)
 
     async def transfer(
@@ -294,9 +303,9 @@ class Outgoing(ConnectionBase):
     ) -> None:
         """Move the session to a team, an agent, or back to the queue."""
         self._require("transfer")
-        request = calls.Transfer(
-            session=self._session(session), team=team, agent=agent, key=idempotency_key or new_key()
-        )
+        with self._asked("transfer"):
+            session = self._session(session)
+        request = calls.Transfer(session=session, team=team, agent=agent, key=idempotency_key or new_key())
         await self._run("transfer", request)
 
     async def get_availability(self) -> calls.Availability:
