@@ -96,6 +96,14 @@ def test_s020_to_s023_payload_rules_are_enforced_without_quoting_the_payload(pay
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["notaurl", "/uploads/lamp.png", "mxc://chat.test/abc", "cid:lamp@mail.test"])
+def test_s023_a_files_url_is_of_any_kind_so_that_no_event_is_lost_over_it(url):
+    """Helpdesks, channels and older rows have addresses of their own; agents and customers see them as they are."""
+    image = {"type": "image", "url": url}
+    event = {"kind": "agent_message", "event_id": "1", "session": SESSION, "message_id": "m", "message": image}
+    assert events.parse_event(event).message == messages.Image(url=url)
+
+
 def test_s021_additional_data_may_have_500_characters():
     assert messages.parse_message({"type": "text", "text": "a", "additional_data": "x" * 500}).additional_data
 
