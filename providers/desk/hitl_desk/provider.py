@@ -10,36 +10,16 @@ from pydantic_core import from_json
 
 import hitl_core as hitl
 from hitl_core import standard_webhooks
-from hitl_core.http import BearerAuth, FilePart, HttpResponse, VendorError, segment
+from hitl_core.http import BearerAuth, FilePart, segment
 from hitl_core.media import load_media
 from hitl_desk.events import REASONS_TO_DESK, agent_of, session_id_of, translate
+from hitl_desk.refusals import classify
 from hitl_desk.settings import DeskOptions, DeskSettings
 
 __all__ = ["DeskProvider"]
 
-_NOT_CONNECTED = "This bot is not connected to the desk. Enable it on the desk's Connected bots page, then retry."
 _MAX_TEXT = hitl.TextLimit(max=65_536)
 _MEDIA = (hitl.Image, hitl.Audio, hitl.Video, hitl.File)
-
-
-def _classify(response: HttpResponse) -> VendorError | None:
-    """Read a problem document (RFC 9457)."""
-    try:
-        problem = response.json()
-    except hitl.ProviderError:
-        return None
-    if not isinstance(problem, dict):
-        return None
-    code = problem.get("code")
-    match code:
-        case "ticket_closed":
-            message = "the ticket is closed; send with reopen=True or start a new hand-off"
-            return VendorError(code=code, message=message, error=hitl.SessionClosedError)
-        case "bot_not_connected":
-            return VendorError(code=code, message=_NOT_CONNECTED, error=hitl.NotConnectedError)
-        case "idempotency_in_progress":
-            return VendorError(code=code, error=hitl.ProviderUnavailableError)
-    return VendorError(code=code if isinstance(code, str) else None, request_id=problem.get("request_id"))
 
 
 class DeskProvider:
@@ -90,7 +70,7 @@ class DeskProvider:
             base_url=ctx.settings.base_url,
             auth=BearerAuth(ctx.settings.token),
             key_header="Idempotency-Key",
-            classify=_classify,
+            classify=classify,
         )
 
     async def _call(self, method: str, path: str, **request: Any) -> Any:

@@ -233,6 +233,14 @@ async def test_a_webhook_secret_is_kept_and_rotates_with_the_registration(room):
         await connection.unregister_webhook()
 
 
+@pytest.mark.parametrize("url", ["http://localhost:8000/hook", "https://10.0.0.7/hook", "http://bot.example/hook"])
+async def test_a_webhook_url_the_desk_may_not_post_to_is_refused_with_how_to_allow_it(connection, url):
+    with pytest.raises(hitl.InvalidRequestError, match="hitl desk serve --allow-webhooks-to HOST:PORT") as caught:
+        await connection.register_webhook(url)
+    error = caught.value
+    assert (error.operation, error.status, error.code) == ("register_webhook", 422, "invalid_endpoint")
+
+
 async def test_a_delivery_of_a_session_that_is_not_ours_is_ignored(connection, room, session):
     await connection.register_webhook("https://bot.test/hook")
     await room.agent.reply(session.id, "Hello")
