@@ -86,7 +86,7 @@ def test_f40_show_prints_capabilities_limits_words_settings_and_options(capsys):
     ("args", "sentence"),
     [
         (["providers", "show", "dsek"], "did you mean 'desk'"),
-        (["providers", "show", "zendesk"], "pip install hitl-zendesk"),
+        (["providers", "show", "nobodys-helpdesk"], "no provider 'nobodys-helpdesk' is installed (installed: desk"),
         (["provider"], "did you mean 'providers'"),
         (["check", "desk", "--set", "token=abc"], "set HITL_DESK_TOKEN instead"),
         (["check", "desk", "--set", "base_url"], "--set takes NAME=VALUE"),
