@@ -1,0 +1,296 @@
+"""One test's world: an account of the provider, a hand on the agent's side, and the wire in between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from hitl_core import calls
+from hitl_core.clock import Clock
+from hitl_core.connect import connect_class
+from hitl_core.connection import Connection
+from hitl_core.discovery import Plugin, load_provider
+from hitl_core.events import (
+    AgentAssigned,
+    AgentUnassigned,
+    AnyEvent,
+    SessionChanged,
+    SessionReopened,
+    SessionStopped,
+    StopReason,
+)
+from hitl_core.info import Capabilities, ProviderInfo
+from hitl_core.messages import AnyMessage
+from hitl_core.people import Author, ExternalUser
+from hitl_core.sessions import HistoryEntry, HitlSession
+from hitl_core.state import ConnectionState, MemoryState
+from hitl_core.testing.conformance import words
+from hitl_core.testing.conformance.wire import Wire
+from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook
+from hitl_core.webhooks import KnownSession
+
+__all__ = ["Room", "provider_class"]
+
+_PATIENCE = 10
+"""Seconds a webhook may take where it is sent by a real server."""
+
+
+def provider_class(provider: str | type[Any]) -> tuple[type[Any], Plugin | None]:
+    """Return the class of a provider given by name or as itself."""
+    return load_provider(provider) if isinstance(provider, str) else (provider, None)
+
+
+@dataclass
+class Room:
+    """What a kit test works with.
+
+    Everything it sends is fixed by the test's name, so that a recording fits when it is played again.
+
+    :param cls: the provider under test.
+    :param simulator: what to ask about the vendor (how it signs, what it can do); it may not be running.
+    :param agent: the agent's hand, and a look at what the helpdesk received.
+    :param clock: of the connections.
+    :param wire: carries every request of the connections, and can be cut.
+    :param settings: of the account.
+    """
+
+    name: str
+    cls: type[Any]
+    simulator: Simulator
+    agent: SimulatorControl
+    clock: Clock
+    wire: Wire
+    settings: dict[str, Any] = field(repr=False)
+    state: ConnectionState = field(default_factory=MemoryState)
+    _keys: int = 0
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _connection: Connection | None = None
+    _own: dict[str, set[str]] = field(default_factory=dict)
+    _cursors: dict[str, str | None] = field(default_factory=dict)
+    _seen: dict[str, calls.SessionState] = field(default_factory=dict)
+    _user: ExternalUser | None = None
+
+    # The account ----------------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> ProviderInfo:
+        """What the provider says of itself."""
+        info: ProviderInfo = self.cls.info
+        return info
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection most tests use."""
+        assert self._connection is not None, "the room is not open"
+        return self._connection
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        return self.connection.capabilities
+
+    def connect(self, **more: Any) -> Connection:
+        """Make another connection to the same account, not open yet; ``more`` overrides settings and the rest."""
+        options: dict[str, Any] = {"transport": self.wire, "clock": self.clock, "state": self.state}
+        return connect_class(self.cls, **{**self.settings, **options, **more})
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Room]:
+        """Open the connection for as long as the test runs."""
+        async with self._stack:
+            self._connection = await self._stack.enter_async_context(self.connect())
+            yield self
+
+    def key(self) -> str:
+        """Return an idempotency key nobody else uses, the same in every run."""
+        self._keys += 1
+        return f"kit:{self.name}:{self._keys}"
+
+    # Towards the helpdesk -------------------------------------------------------------------------------------
+
+    async def user(self, suffix: str = "", **fields: Any) -> ExternalUser:
+        """Create a customer; without arguments always the same one, with a name, a mail address and our id."""
+        if not suffix and not fields and self._user is not None:
+            return self._user
+        given: dict[str, Any] = {
+            "name": words.NAME,
+            "email": f"ada.{sha256((self.name + suffix).encode()).hexdigest()[:10]}@example.com",
+            "external_id": f"kit-{self.name}{suffix}",
+        }
+        user = await self.connection.create_user(**{**given, **fields}, idempotency_key=self.key())
+        if not suffix and not fields:
+            self._user = user
+        return user
+
+    async def plan(self, **fields: Any) -> calls.StartPlan:
+        """Plan a hand-off of the usual customer."""
+        given: dict[str, Any] = {
+            "title": "Kit: a parcel is lost",
+            "external_id": f"kit-{self.name}-{self._keys}",
+            "idempotency_key": self.key(),
+        }
+        given["user"] = fields.pop("user", None) or await self.user()
+        return self.connection.plan_start(**{**given, **fields})
+
+    async def run(self, plan: calls.StartPlan) -> HitlSession:
+        """Carry a planned start out, as the bridge would, and note what it made."""
+        resume: dict[str, Any] | None = None
+        session: HitlSession | None = None
+        started = calls.StartedSession()
+        ids: list[str] = []
+        for step in range(20):
+            started = await self.connection.begin(plan, resume=resume, step=step)
+            ids += started.ids
+            session, resume = started.session or session, started.resume
+            if resume is None:
+                break
+        assert session is not None, "start_hitl ended without a session: return StartedSession(session=…) at the end"
+        self._own.setdefault(session.id, set()).update(ids)
+        self._cursors[session.id] = started.cursor
+        for part in self.connection.follow_ups(plan, started):
+            await self.execute(part)
+        return session
+
+    async def session(self, **fields: Any) -> HitlSession:
+        """Start a hand-off; see :meth:`plan` for the fields."""
+        return await self.run(await self.plan(**fields))
+
+    async def execute(self, part: calls.SendMessage) -> calls.SentMessage:
+        """Send one planned part and note the ids it got."""
+        sent = await self.connection.execute(part)
+        self._own.setdefault(part.session.id, set()).update(sent.ids)
+        return sent
+
+    async def send(
+        self, session: HitlSession, message: str | AnyMessage, *, author: Author | None = None, **more: Any
+    ) -> list[calls.SentMessage]:
+        """Send a message, the customer's unless another author is named."""
+        author = author or Author.user(await self.user())
+        parts = self.connection.plan_message(session, message, author=author, idempotency_key=self.key(), **more)
+        return [await self.execute(part) for part in parts]
+
+    async def stop(
+        self, session: HitlSession, reason: StopReason = StopReason.USER_LEFT, *, message: str | None = None
+    ) -> None:
+        """End a session."""
+        await self.connection.stop_hitl(session, reason, message=message, idempotency_key=self.key())
+
+    def history(self, entries: int = 3) -> list[HistoryEntry]:
+        """Return a conversation; see :func:`hitl_core.testing.conformance.words.history`."""
+        return words.history(self._user, entries=entries)
+
+    # From the helpdesk ----------------------------------------------------------------------------------------
+
+    def own_ids(self, session: HitlSession) -> frozenset[str]:
+        """Return the vendor's ids of the messages we sent there."""
+        return frozenset(self._own.get(session.id, ()))
+
+    def known(self, *sessions: HitlSession) -> dict[str, KnownSession]:
+        """Return what the bridge would know of these sessions."""
+        return {
+            session.id: KnownSession(
+                session=session, cursor=self._cursors.get(session.id), own_message_ids=self.own_ids(session)
+            )
+            for session in sessions
+        }
+
+    async def parse(self, webhook: SimWebhook, *sessions: HitlSession) -> tuple[AnyEvent, ...]:
+        """Verify and read a webhook as it came; hints stay hints.
+
+        :param sessions: those that are ours; every one is without any.
+        """
+        known = self.known(*sessions) if sessions else None
+        return await self.connection.parse_webhook(headers=webhook.headers, body=webhook.body, known=known)
+
+    def signed(self, body: bytes, *, at: datetime | None = None, secret: str | None = None) -> SimWebhook:
+        """Sign any body as the vendor would.
+
+        :param at: now when left out.
+        :param secret: the account's when left out.
+        """
+        at = at or self.clock.now()
+        headers = {
+            "content-type": "application/json",
+            **self.simulator.sign(secret or self.simulator.secret, body, id=f"kit-{self.name}"[:60], at=at),
+        }
+        return SimWebhook(number=0, id="made-by-the-kit", headers=headers, body=body, sent_at=at)
+
+    async def webhooks(self, count: int = 1) -> list[SimWebhook]:
+        """Return the webhooks sent since the last call, waiting until there are ``count`` at least."""
+        return await self.agent.webhooks(count, wait=_PATIENCE)
+
+    async def hear(
+        self, session: HitlSession, until: type[Any] | Callable[[Sequence[AnyEvent]], bool]
+    ) -> list[AnyEvent]:
+        """Return what webhooks since the last call tell of a session, once it holds what is waited for.
+
+        A hint that something changed is followed by a read, as the bridge would.
+
+        :param until: an event class, or a condition on everything heard.
+        """
+        done = until if not isinstance(until, type) else lambda heard: any(isinstance(e, until) for e in heard)
+        heard: list[AnyEvent] = []
+        while not done(heard):
+            arrived = await self.webhooks()
+            if not arrived:
+                wanted = until.__name__ if isinstance(until, type) else "what was waited for"
+                kinds = ", ".join(event.kind for event in heard) or "nothing"
+                msg = f"no webhook told of {wanted} within {_PATIENCE} s; heard: {kinds}"
+                raise AssertionError(msg)
+            for webhook in arrived:
+                for event in await self.parse(webhook, session):
+                    heard += await self._followed(event, session)
+        return heard
+
+    async def _followed(self, event: AnyEvent, session: HitlSession) -> list[AnyEvent]:
+        about = getattr(event, "session", None)
+        if about is not None and about.id != session.id:
+            return []
+        return await self.pull(session) if isinstance(event, SessionChanged) else [event]
+
+    async def pull(self, session: HitlSession) -> list[AnyEvent]:
+        """Read what is new of a session, its state told by difference as the bridge does."""
+        events: list[AnyEvent] = []
+        while True:
+            page = await self.connection.list_events(
+                session, cursor=self._cursors.get(session.id), own_message_ids=self.own_ids(session)
+            )
+            self._cursors[session.id] = page.cursor
+            events += page.events
+            if not page.more:
+                break
+        if page.state is not None:
+            before = self._seen.get(session.id, calls.SessionState(open=True))
+            self._seen[session.id] = page.state
+            told = {event.kind for event in events}
+            events = ordered([*events, *(e for e in differences(session, before, page.state) if e.kind not in told)])
+        return events
+
+
+def differences(session: HitlSession, before: calls.SessionState, now: calls.SessionState) -> Iterable[AnyEvent]:
+    """Tell what changed between two states of a session."""
+    stamp = now.updated_at.isoformat() if now.updated_at else "?"
+
+    def common(what: str) -> dict[str, Any]:
+        return {"event_id": f"{session.id}:{what}:{stamp}", "session": session.ref, "occurred_at": now.updated_at}
+
+    if now.open and not before.open:
+        yield SessionReopened(**common("reopened"))
+    if now.agent is not None and now.agent != before.agent:
+        yield AgentAssigned(agent=now.agent, **common("assigned"))
+    if now.agent is None and before.agent is not None:
+        yield AgentUnassigned(**common("unassigned"))
+    if before.open and not now.open:
+        yield SessionStopped(reason=StopReason.AGENT_CLOSED, moved_to=now.moved_to, **common("stopped"))
+
+
+_RANK: Mapping[str, int] = {"session_reopened": 0, "agent_assigned": 1, "agent_unassigned": 1, "session_stopped": 3}
+
+
+def ordered(events: Iterable[AnyEvent]) -> list[AnyEvent]:
+    """Return events in the order a customer should see them: reopened, assigned, message, stopped."""
+    return sorted(events, key=lambda event: _RANK.get(event.kind, 2))

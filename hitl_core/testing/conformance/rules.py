@@ -1,0 +1,88 @@
+"""What a kit test is about: hooks, the capabilities that switch it on, what the agent's side must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from hitl_core.info import Capabilities
+from hitl_core.spec import CAPABILITY_HOOKS
+
+__all__ = ["FLAGS", "NOT_APPLICABLE", "Rule", "declared", "rule", "rule_of", "standard_tests"]
+
+TestT = TypeVar("TestT", bound=Callable[..., Any])
+
+NOT_APPLICABLE: Final = "not applicable: "
+"""How the reason of a skipped kit test begins; any other skip of one is an error."""
+
+_ATTRIBUTE: Final = "hitl_rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a kit test needs.
+
+    :param hooks: hooks it proves, for the hook reference.
+    :param needs: capabilities; it runs where all of them are declared. ``a:b`` means that the capability ``a``, a
+        set or a word, holds or is ``b``; ``!a`` that it is not declared.
+    :param abilities: what the simulator must be able to do, see :data:`hitl_core.testing.simulator.ABILITIES`.
+    :param signed_time: only for vendors whose signature covers the time.
+    """
+
+    hooks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    abilities: tuple[str, ...] = ()
+    signed_time: bool = False
+
+
+def rule(
+    *hooks: str, needs: tuple[str, ...] = (), abilities: tuple[str, ...] = (), signed_time: bool = False
+) -> Callable[[TestT], TestT]:
+    """Mark a standard test with what it is about."""
+
+    def mark(test: TestT) -> TestT:
+        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time))
+        return test
+
+    return mark
+
+
+def rule_of(test: Callable[..., Any]) -> Rule | None:
+    """Return what a standard test is about; ``None`` for any other function."""
+    found: Rule | None = getattr(test, _ATTRIBUTE, None)
+    return found
+
+
+def standard_tests(cls: type) -> dict[str, Callable[..., Any]]:
+    """Return the standard tests of a class, by name, in order of definition."""
+    members = (member for base in reversed(cls.__mro__) for member in vars(base).items())
+    return {name: value for name, value in members if callable(value) and rule_of(value) is not None}
+
+
+def declared(capabilities: Capabilities, need: str) -> bool:
+    """Whether a capability, in the notation of :attr:`Rule.needs`, is declared."""
+    if need.startswith("!"):
+        return not declared(capabilities, need[1:])
+    name, _, wanted = need.partition(":")
+    value = getattr(capabilities, name)
+    if wanted:
+        return bool(wanted in value if isinstance(value, frozenset) else wanted == value)
+    return value != "never" and bool(value)
+
+
+FLAGS: Final[tuple[str, ...]] = (
+    *CAPABILITY_HOOKS,
+    "attachments",
+    "internal_notes",
+    "structured_history",
+    "reopen",
+    "stop_message",
+    "bot_author",
+    "read_receipts",
+    "idempotent:create_user",
+    "idempotent:start_hitl",
+    "idempotent:send_message",
+    "idempotent:stop_hitl",
+)
+"""Capabilities that, once declared, must be tested."""

@@ -1,0 +1,31 @@
+"""The whole kit as one class."""
+
+from __future__ import annotations
+
+from hitl_core.testing.conformance.authenticity import AuthenticityTests
+from hitl_core.testing.conformance.contract import ContractTests
+from hitl_core.testing.conformance.events import EventTests
+from hitl_core.testing.conformance.failures import FailureTests
+from hitl_core.testing.conformance.records import RecordTests
+from hitl_core.testing.conformance.secrecy import SecrecyTests
+from hitl_core.testing.conformance.sending import SendTests
+from hitl_core.testing.conformance.starting import StartTests
+from hitl_core.testing.conformance.stopping import StopTests
+from hitl_core.testing.conformance.users import UserTests
+
+__all__ = ["ProviderConformance"]
+
+
+class ProviderConformance(
+    ContractTests,
+    UserTests,
+    StartTests,
+    SendTests,
+    StopTests,
+    AuthenticityTests,
+    EventTests,
+    RecordTests,
+    FailureTests,
+    SecrecyTests,
+):
+    """Every standard test. Subclass it, override the fixtures ``provider`` and ``simulator``, and run pytest."""

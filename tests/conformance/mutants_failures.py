@@ -1,0 +1,1 @@
+"""Mutants for the group ``failures``."""

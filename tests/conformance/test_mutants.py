@@ -1,0 +1,45 @@
+"""Each standard test of the kit finds the fault it is there for."""
+
+from hitl_core.testing.conformance import ProviderConformance
+from hitl_core.testing.conformance.rules import standard_tests
+
+from . import (
+    mutants_authenticity,
+    mutants_contract,
+    mutants_events,
+    mutants_failures,
+    mutants_records,
+    mutants_secrecy,
+    mutants_sending,
+    mutants_starting,
+    mutants_stopping,
+    mutants_users,
+)
+from .mutation import MUTANTS, suite_for
+
+GROUPS = (
+    mutants_contract,
+    mutants_users,
+    mutants_starting,
+    mutants_sending,
+    mutants_stopping,
+    mutants_authenticity,
+    mutants_events,
+    mutants_records,
+    mutants_failures,
+    mutants_secrecy,
+)
+
+for _number, (_test, _mutants) in enumerate(sorted(MUTANTS.items())):
+    for _mutant in _mutants:
+        globals()[f"Test_{_number}_{_mutant.__name__}"] = suite_for(_test, _mutant)
+
+
+def test_every_standard_test_kills_a_mutant():
+    without = sorted(set(standard_tests(ProviderConformance)) - set(MUTANTS))
+    assert not without, f"no mutant proves that these can fail: {', '.join(without)}"
+
+
+def test_every_mutant_says_what_is_wrong_with_it():
+    silent = [mutant.__name__ for mutants in MUTANTS.values() for mutant in mutants if not mutant.__doc__]
+    assert not silent
