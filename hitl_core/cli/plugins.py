@@ -18,6 +18,7 @@ COMMANDS: Final = "hitl.commands"
 _OWN: Final = {
     "check": ("hitl_core.cli.check:check", "Check an account: credentials, permissions, webhooks."),
     "providers": ("hitl_core.cli.providers:providers", "List the installed providers."),
+    "simulate": ("hitl_core.cli.simulate:simulate", "Run a vendor's simulator on this machine."),
     "verify-webhook": ("hitl_core.cli.webhook:verify_webhook", "Tell whether a webhook delivery is genuine."),
 }
 

@@ -6,18 +6,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hitl_core.testing.clock import VirtualClock, no_backoff
+    from hitl_core.testing.clock import ShiftedClock, VirtualClock, no_backoff
+    from hitl_core.testing.conformance import ProviderConformance
+    from hitl_core.testing.simulator import Simulator, SimulatorControl, serving
     from hitl_core.testing.transport import ScriptedTransport, ambiguous, not_sent, reply
 
-__all__ = ["ScriptedTransport", "VirtualClock", "ambiguous", "no_backoff", "not_sent", "reply"]
+__all__ = [
+    "ProviderConformance",
+    "ScriptedTransport",
+    "ShiftedClock",
+    "Simulator",
+    "SimulatorControl",
+    "VirtualClock",
+    "ambiguous",
+    "no_backoff",
+    "not_sent",
+    "reply",
+    "serving",
+]
 
 _HOMES = {
+    "ProviderConformance": "hitl_core.testing.conformance",
     "ScriptedTransport": "hitl_core.testing.transport",
+    "ShiftedClock": "hitl_core.testing.clock",
+    "Simulator": "hitl_core.testing.simulator",
+    "SimulatorControl": "hitl_core.testing.simulator",
     "VirtualClock": "hitl_core.testing.clock",
     "ambiguous": "hitl_core.testing.transport",
     "no_backoff": "hitl_core.testing.clock",
     "not_sent": "hitl_core.testing.transport",
     "reply": "hitl_core.testing.transport",
+    "serving": "hitl_core.testing.simulator",
 }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from hitl_core._http.waits import without_backoff
 
-__all__ = ["VirtualClock", "no_backoff"]
+__all__ = ["ShiftedClock", "VirtualClock", "no_backoff"]
 
 
 @contextmanager
@@ -62,3 +63,39 @@ class VirtualClock:
         self.waits.append(seconds)
         self.advance(max(seconds, 0.0))
         await asyncio.sleep(0)
+
+
+class ShiftedClock:
+    """The machine's clock, which can be moved ahead: for a simulator somebody works with."""
+
+    def __init__(self) -> None:
+        self._shift = 0.0
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return the time of day, aware, in UTC."""
+        return datetime.now(UTC) + timedelta(seconds=self._shift)
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary start."""
+        return time.monotonic() + self._shift
+
+    def advance(self, seconds: float) -> None:
+        """Move ahead; who sleeps until then wakes.
+
+        :raises ValueError: ``seconds`` is negative.
+        """
+        if seconds < 0:
+            msg = f"a clock cannot go back by {-seconds} s"
+            raise ValueError(msg)
+        self._shift += seconds
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for that long, or until the clock was moved as far."""
+        end = self.monotonic() + seconds
+        while (left := end - self.monotonic()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._moved.wait()

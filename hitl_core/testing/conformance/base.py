@@ -13,7 +13,7 @@ from hitl_core._http import as_transport
 from hitl_core.clock import Clock
 from hitl_core.testing.clock import VirtualClock, no_backoff
 from hitl_core.testing.conformance.room import Room, provider_class
-from hitl_core.testing.conformance.rules import NOT_APPLICABLE, Rule, declared, rule_of
+from hitl_core.testing.conformance.rules import NOT_APPLICABLE, Rule, declared, rule_of, standard_tests
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator, SimulatorControl, serving
 
@@ -70,7 +70,8 @@ class ConformanceBase:
 
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest, provider: str | type[Any], simulator: Simulator) -> None:
-        found = rule_of(request.function) or rule_of(getattr(ConformanceBase, request.function.__name__, _nothing))
+        standard = standard_tests(type(self)).get(request.function.__name__)
+        found = rule_of(standard) if standard is not None else None
         if found is not None and (reason := _inapplicable(found, provider, simulator)):
             pytest.skip(NOT_APPLICABLE + reason)
 
@@ -130,10 +131,6 @@ def _inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) 
     if found.signed_time and not simulator.signs_time:
         return "the vendor's signatures do not cover the time"
     return None
-
-
-def _nothing() -> None:
-    """No standard test."""
 
 
 def _say(fixture: str, example: str, cls: type) -> str:
