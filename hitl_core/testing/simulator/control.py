@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -87,6 +88,8 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Reques
             return JSONResponse({"error": "not understood", "problems": problems}, 422)
         except _RefusedError as refused:
             return JSONResponse({"error": str(refused)}, refused.status)
+        except JSONDecodeError:
+            return JSONResponse({"error": "the body is not JSON"}, 422)
         return Response(status_code=204) if result is None else JSONResponse(result)
 
     return answer
