@@ -79,20 +79,26 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Reques
             return JSONResponse({"error": "send JSON, with content-type: application/json"}, 415)
         try:
             result = await handler(request)
-        except NotOfferedError:
-            return JSONResponse({"error": "this vendor, or its simulator, has nothing of the kind"}, 501)
-        except KeyError:
-            return JSONResponse({"error": "no such session, message or agent"}, 404)
-        except ValidationError as error:
-            problems = error.errors(include_input=False, include_url=False, include_context=False)
-            return JSONResponse({"error": "not understood", "problems": problems}, 422)
-        except _RefusedError as refused:
-            return JSONResponse({"error": str(refused)}, refused.status)
-        except JSONDecodeError:
-            return JSONResponse({"error": "the body is not JSON"}, 422)
+        except (NotOfferedError, KeyError, ValidationError, JSONDecodeError, _RefusedError) as error:
+            status, told = _refusal(error)
+            return JSONResponse(told, status)
         return Response(status_code=204) if result is None else JSONResponse(result)
 
     return answer
+
+
+def _refusal(error: Exception) -> tuple[int, dict[str, Any]]:
+    match error:
+        case NotOfferedError():
+            return 501, {"error": "this vendor, or its simulator, has nothing of the kind"}
+        case KeyError():
+            return 404, {"error": "no such session, message or agent"}
+        case ValidationError():
+            problems = error.errors(include_input=False, include_url=False, include_context=False)
+            return 422, {"error": "not understood", "problems": problems}
+        case _RefusedError():
+            return error.status, {"error": str(error)}
+    return 422, {"error": "the body is not JSON"}
 
 
 class _Control:
