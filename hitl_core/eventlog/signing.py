@@ -10,9 +10,9 @@ from hitl_core.standard_webhooks import generate_secret
 __all__ = ["first_secret", "rotated", "secret_expiries", "signing_secrets"]
 
 
-def first_secret() -> tuple[str, str]:
-    """Return a new endpoint's secret, and what to store."""
-    secret = generate_secret()
+def first_secret(given: str | None = None) -> tuple[str, str]:
+    """Return a new endpoint's secret, made here unless one is given, and what to store."""
+    secret = given or generate_secret()
     return secret, json.dumps([{"secret": secret, "expires_at": None}])
 
 

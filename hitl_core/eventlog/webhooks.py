@@ -28,6 +28,7 @@ from hitl_core.eventlog.models import (
 from hitl_core.eventlog.obligations import Obligations
 from hitl_core.eventlog.signing import first_secret, rotated, secret_expiries
 from hitl_core.netguard import AddressPolicy, BlockedAddressError
+from hitl_core.signatures import decode_secret
 
 __all__ = ["Webhooks"]
 
@@ -58,6 +59,7 @@ class Webhooks:
         url: str,
         types: Collection[str] | None = None,
         description: str = "",
+        secret: str | None = None,
         conn: AsyncConnection | None = None,
     ) -> tuple[Endpoint, str | None]:
         """Create an endpoint, or change its URL, types and description; it gets the events appended from now on.
@@ -65,11 +67,15 @@ class Webhooks:
         Changing leaves secret and status alone; deliveries under way go to the new URL.
 
         :param types: event types it wants; None or empty means all.
+        :param secret: a new endpoint's, where the receiver has one already; ``whsec_…``, made here when left out.
         :returns: the endpoint, and its secret (``whsec_…``) when it was created: shown this once only.
         :raises InvalidEndpointError: for a URL that is not absolute http(s), or carries a user name or password;
-            for one the policy refuses; for an id that is not 1 to 64 of ``A-Z a-z 0-9 _ . -``; for a bad type name.
+            for one the policy refuses; for an id that is not 1 to 64 of ``A-Z a-z 0-9 _ . -``; for a bad type name;
+            for a secret that is not 24 to 64 bytes.
         """
         _check(id, url, types)
+        if secret is not None:
+            _check_secret(secret)
         if self._policy is not None:
             try:
                 self._policy.check_url(url)
@@ -87,9 +93,9 @@ class Webhooks:
             changed = await work.execute(
                 sa.update(t).where(t.c.stream == stream, t.c.id == id).values(**values, updated_at=now)
             )
-            secret = None
+            shown = None
             if not changed.rowcount:
-                secret, stored = first_secret()
+                shown, stored = first_secret(secret)
                 await work.execute(
                     sa.insert(t).values(
                         **values,
@@ -101,7 +107,7 @@ class Webhooks:
                         updated_at=now,
                     )
                 )
-            return await self._endpoint(work, stream, id), secret
+            return await self._endpoint(work, stream, id), shown
 
     async def get(self, stream: str, id: str, *, conn: AsyncConnection | None = None) -> Endpoint:
         """Return one endpoint.
@@ -360,6 +366,12 @@ def _check(id: str, url: str, types: Collection[str] | None) -> None:
     for name in types or ():
         if not _TYPE.fullmatch(name):
             raise InvalidEndpointError("an event type is a dotted name, such as ticket.closed, without wildcards")
+
+
+def _check_secret(secret: str) -> None:
+    key = decode_secret(secret, "whsec")
+    if key is None or not 24 <= len(key) <= 64:
+        raise InvalidEndpointError("a webhook secret is whsec_ followed by 24 to 64 random bytes in base64")
 
 
 def _no_endpoint(id: str) -> EventLogError:

@@ -15,7 +15,7 @@ from hitl_core.eventlog import (
     SendResult,
     WebhookDispatcher,
 )
-from hitl_core.standard_webhooks import verify
+from hitl_core.standard_webhooks import generate_secret, verify
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +68,24 @@ async def test_a_leaked_secret_ends_at_once_and_old_ones_are_forgotten(hooks, se
     await dispatcher.run_once()
     assert len(receiver.posted[0].headers["webhook-signature"].split(" ")) == 1
     assert new.startswith("whsec_")
+
+
+async def test_a_secret_the_receiver_has_already_can_be_given(log, hooks, append, dispatcher, receiver):
+    own = generate_secret()
+    _, shown = await hooks.put("bot", "main", url=URL, secret=own)
+    _, later = await hooks.put("bot", "main", url=URL, secret=generate_secret())
+    await append()
+    await dispatcher.run_once()
+    posted = receiver.posted[0]
+    assert (shown, later) == (own, None)
+    verify([own], posted.headers, posted.body, now=log.clock.now())
+
+
+@pytest.mark.parametrize("secret", ["", "word", "whsec_d29yZA==", "whsec_" + "ab=" * 20])
+async def test_a_given_secret_that_signs_badly_is_refused_without_showing_it(hooks, secret):
+    with pytest.raises(InvalidEndpointError) as caught:
+        await hooks.put("bot", "main", url=URL, secret=secret)
+    assert "d29" not in str(caught.value)
 
 
 async def test_a_test_event_goes_to_its_endpoint_only_whatever_its_types(log, dispatcher, receiver, hooks):
