@@ -1,0 +1,308 @@
+"""Write the pages that are made from the code: the hook reference, the feature matrix, the list of standard tests.
+
+``python docs/generate.py`` writes them, ``--check`` says which are out of date (exit code 1).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hitl_core import spec
+from hitl_core.discovery import list_providers, load_provider
+from hitl_core.info import Capabilities, ProviderInfo
+from hitl_core.testing.conformance import ProviderConformance
+from hitl_core.testing.conformance.base import ConformanceBase
+from hitl_core.testing.conformance.rules import FLAGS, declared, rule_of, standard_tests
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Made by `python docs/generate.py`; edit the code it comes from. -->\n"
+
+HOOKS_INTRODUCTION = """\
+A provider is a class with `info`, an `__init__` taking a `ProviderContext`, and methods marked `@hookimpl`. Every hook
+takes one frozen `request`, which an implementation may leave out when it needs nothing of it, and gives one result; all
+are coroutines but `verify_webhook`. [Write a provider](write-a-provider.md) shows how they fit together, [standard
+tests](conformance.md) says what each test below proves.
+"""
+TESTS_INTRODUCTION = """\
+What `ProviderConformance` asks of every provider. Each has been seen to fail: `finds` names the broken version of the
+reference provider on which it does, in every run of this project's own tests.
+"""
+FEATURES_INTRODUCTION = """\
+What each provider declares, and how many standard tests hold it to that. A capability counts only if its tests ran: the
+kit fails otherwise.
+"""
+UNSUPPORTED = """
+## What counts as unsupported
+
+See [Write a provider](write-a-provider.md#what-counts-as-unsupported).
+"""
+
+_PARAM = re.compile(r"^:param (\w+): ?(.*)$")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or check them; return the exit code."""
+    stale = []
+    for name, write in PAGES.items():
+        path = ROOT / "docs" / name
+        text = NOTE + write()
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+    for name in stale:
+        sys.stderr.write(f"docs/{name} is out of date; run: python docs/generate.py\n")
+    return 1 if stale else 0
+
+
+# Hooks ------------------------------------------------------------------------------------------------------------
+
+
+def hooks() -> dict[str, Callable[..., Any]]:
+    """Return every hook of the spec, by name, in its order."""
+    members = vars(spec.ProviderHooks).items()
+    return {name: function for name, function in members if hasattr(function, f"{spec.PROJECT}_spec")}
+
+
+def tests_by_hook() -> dict[str, list[str]]:
+    """Return the standard tests that prove each hook."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, test in standard_tests(ProviderConformance).items():
+        rule = rule_of(test)
+        for hook in rule.hooks if rule else ():
+            found[hook].append(name)
+    return found
+
+
+def hook_reference() -> str:
+    """Write the reference of the hook spec."""
+    tests = tests_by_hook()
+    parts = [
+        "# Hook reference\n",
+        HOOKS_INTRODUCTION,
+    ]
+    parts += [_hook(name, function, tests.get(name, [])) for name, function in hooks().items()]
+    return "\n".join(parts)
+
+
+def _hook(name: str, function: Callable[..., Any], tests: list[str]) -> str:
+    hints = typing.get_type_hints(function)
+    request, result = hints["request"], hints.get("return", type(None))
+    kind = "plain function, no I/O" if not inspect.iscoroutinefunction(function) else "coroutine"
+    doc = inspect.cleandoc(function.__doc__ or "")
+    lines = [f"## `{name}`\n", f"*{_when(name)}; {kind}* · `{_name(request)}` → `{_name(result)}`\n", _prose(doc)]
+    lines += [f"\nRaises {line.removeprefix(':raises ')}" for line in doc.splitlines() if line.startswith(":raises ")]
+    for what, model in (("request", request), ("result", result)):
+        lines += _fields(what, model)
+    proven = "; ".join(f"[{_sentence(test)}](conformance.md#{_anchor(test)})" for test in tests)
+    lines.append(f"\nProven by: {proven}.\n")
+    return "\n".join(lines)
+
+
+def _when(name: str) -> str:
+    if name in spec.REQUIRED_HOOKS:
+        return "required"
+    for capability, names in spec.CAPABILITY_HOOKS.items():
+        if name in names:
+            return f"with capability `{capability}`"
+    return "optional"
+
+
+def _name(kind: Any) -> str:
+    if kind is type(None):
+        return "None"
+    return getattr(kind, "__name__", None) if isinstance(kind, type) else re.sub(r"[\w.]+\.(\w+)", r"\1", str(kind))
+
+
+def _prose(doc: str) -> str:
+    return "\n".join(line for line in doc.splitlines() if not line.lstrip().startswith(":")).strip()
+
+
+def _fields(what: str, kind: Any) -> Iterator[str]:
+    for model in _models(kind):
+        described = dict(_params(model))
+        if not model.model_fields:
+            continue
+        yield f"\n| {what}: `{model.__name__}` | |\n|---|---|"
+        for name, field in model.model_fields.items():
+            need = "" if field.is_required() else " *(optional)*"
+            yield f"| `{name}`{need} | {described.get(name, '')} |"
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    candidates = [kind, *typing.get_args(kind)]
+    return [one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)]
+
+
+def _params(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Read the ``:param name: text`` lines of a docstring, continuation lines included."""
+    name, text = "", ""
+    for line in inspect.cleandoc(model.__doc__ or "").splitlines():
+        if match := _PARAM.match(line):
+            if name:
+                yield name, text
+            name, text = match[1], match[2]
+        elif name and line.startswith(" "):
+            text += " " + line.strip()
+        elif name:
+            yield name, text
+            name = ""
+    if name:
+        yield name, text
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("_", " ")
+
+
+# Standard tests ---------------------------------------------------------------------------------------------------
+
+
+def conformance() -> str:
+    """Write the list of standard tests."""
+    groups: dict[type, list[str]] = defaultdict(list)
+    for name in standard_tests(ProviderConformance):
+        owner = next(base for base in ProviderConformance.__mro__ if name in vars(base))
+        groups[owner].append(name)
+    mutants = _mutants()
+    parts = [
+        "# Standard tests\n",
+        TESTS_INTRODUCTION,
+    ]
+    for owner, names in groups.items():
+        parts.append(f"## {inspect.cleandoc(owner.__doc__ or owner.__name__).rstrip('.')}\n")
+        for name in names:
+            test = standard_tests(ProviderConformance)[name]
+            parts.append(
+                f"### {_sentence(name)}\n\n{_rule_text(test)}\n\n`{name}` · {_needs(test)}"
+                f"finds: {'; '.join(mutants.get(name, ['—']))}\n"
+            )
+    return "\n".join(parts)
+
+
+def _rule_text(test: Callable[..., Any]) -> str:
+    return inspect.cleandoc(test.__doc__ or "")
+
+
+def _needs(test: Callable[..., Any]) -> str:
+    rule = rule_of(test)
+    if rule is None:
+        return ""
+    needs = [f"`{need}`" for need in rule.needs]
+    needs += [f"a simulator that can {ability}" for ability in rule.abilities]
+    needs += ["signatures that cover the time"] if rule.signed_time else []
+    return f"for {', '.join(needs)} · " if needs else ""
+
+
+def _sentence(test: str) -> str:
+    words = test.removeprefix("test_").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _anchor(test: str) -> str:
+    return test.removeprefix("test_").replace("_", "-").lower()
+
+
+def _mutants() -> dict[str, list[str]]:
+    module = _load(ROOT / "tests" / "conformance" / "test_mutants.py", "conformance_mutants")
+    return {
+        test: [inspect.cleandoc(mutant.__doc__ or mutant.__name__).splitlines()[0].rstrip(".") for mutant in mutants]
+        for test, mutants in module.MUTANTS.items()
+    }
+
+
+# Features -----------------------------------------------------------------------------------------------------------
+
+
+def features() -> str:
+    """Write the matrix of capabilities and how each provider was tested."""
+    infos = {plugin.name: load_provider(plugin.name)[0].info for plugin in list_providers()}
+    head = "| capability | standard tests | " + " | ".join(f"{info.title}" for info in infos.values()) + " |"
+    lines = [
+        "# Features\n",
+        FEATURES_INTRODUCTION,
+        head,
+        "|---|---|" + "---|" * len(infos),
+    ]
+    proofs = tests_by_flag()
+    for flag in FLAGS:
+        cells = ["yes" if declared(info.capabilities, flag) else "—" for info in infos.values()]
+        lines.append(f"| {_flag(flag)} | {len(proofs[flag])} | " + " | ".join(cells) + " |")
+    lines.append("\n## How it was tested\n")
+    lines += [_how(name, info) for name, info in infos.items()]
+    lines.append(UNSUPPORTED)
+    return "\n".join(lines)
+
+
+def tests_by_flag() -> dict[str, list[str]]:
+    """Return the standard tests that need each capability."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, test in standard_tests(ProviderConformance).items():
+        rule = rule_of(test)
+        for need in rule.needs if rule else ():
+            found[need if need in FLAGS else need.partition(":")[0]].append(name)
+    return found
+
+
+def _flag(flag: str) -> str:
+    descriptions = dict(_params(Capabilities))
+    name, _, which = flag.partition(":")
+    text = f"keys are honoured by `{which}`" if which else descriptions.get(name, _plain_name(name)).rstrip(".")
+    return f"`{name}`: {text}"
+
+
+def _how(name: str, info: ProviderInfo) -> str:
+    told = {"offline": "its simulator in memory", "served": "its simulator on a port", "recorded": "recordings"}
+    ways = [told[level] for level in told if level in {suite.level for suite in _suites(name)}]
+    if origins := _origins(name):
+        made = ", ".join(f"{origin} ({count})" for origin, count in origins.items())
+        ways.append(f"recordings made against: {made}")
+    tested = "; ".join(ways) or "nothing yet"
+    return f"- **{info.title}** (`{name}`): standard tests against {tested}. Proven against: {info.verified}."
+
+
+def _suites(name: str) -> list[type[ConformanceBase]]:
+    """Return the suites of a provider: those in its distribution's tests whose ``about``, if any, names it."""
+    paths = sorted((ROOT / "providers").glob("*/tests/conformance/test_*.py"))
+    modules = [_load(path, f"conformance_of_{path.parents[2].name}_{path.stem}") for path in paths]
+    values = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
+    suites = [value for value in values if issubclass(value, ConformanceBase) and getattr(value, "about", name) == name]
+    return [suite for suite in suites if suite.__module__.startswith("docs_conformance_of_")]
+
+
+def _origins(name: str) -> dict[str, int]:
+    from hitl_core.testing.cassettes import files
+
+    counts: dict[str, int] = defaultdict(int)
+    for path in sorted((ROOT / "cassettes" / name).rglob("*.yaml")):
+        counts[files.read(path)[0].origin] += 1
+    return dict(counts)
+
+
+def _load(path: Path, name: str) -> Any:
+    """Import a test module, relative imports of its folder included."""
+    package = types.ModuleType(f"docs_{name}")
+    package.__path__ = [str(path.parent)]
+    sys.modules[package.__name__] = package
+    return importlib.import_module(f"{package.__name__}.{path.stem}")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "hooks.md": hook_reference,
+    "features.md": features,
+    "conformance.md": conformance,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
