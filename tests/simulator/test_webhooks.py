@@ -113,3 +113,28 @@ async def test_an_endpoint_that_is_gone_hears_nothing_more(control, simulator, t
     assert not simulator.webhooks.unsubscribe("bot")
     await control.advance(10_000)
     assert len(posted) == 1
+
+
+async def test_what_the_vendors_own_code_signed_goes_out_as_it_is_and_is_not_repeated(simulator, control, posted):
+    endpoint = simulator.webhooks.subscribe("bot", URL, "not used")
+    for attempt, status in enumerate((500, 204), 1):
+        posted.status = status
+        answer = await simulator.webhooks.forward(endpoint, {"by": "itself"}, b"{}", id="evt-1", attempt=attempt)
+        assert answer == status
+    await control.advance(10_000)
+    assert posted == [(URL, {"by": "itself"}, b"{}")] * 2
+    assert [(sent.id, sent.attempt, sent.status) for sent in await control.webhooks()] == [
+        ("evt-1", 1, 500),
+        ("evt-1", 2, 204),
+    ]
+
+
+async def test_faults_hit_what_the_vendors_own_code_signed_and_it_does_not_notice(simulator, control, posted):
+    endpoint = simulator.webhooks.subscribe("bot", URL, "not used")
+    await control.add_webhook_fault(WebhookFault("lose"))
+    await control.add_webhook_fault(WebhookFault("delay", seconds=30))
+    for number in (b"1", b"2", b"3"):
+        assert await simulator.webhooks.forward(endpoint, {}, number, id=f"evt-{number}") in {200, 204}
+    assert [body for _, _, body in posted] == [b"3"]
+    await control.advance(30)
+    assert [body for _, _, body in posted] == [b"3", b"2"]

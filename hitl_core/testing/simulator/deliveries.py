@@ -73,6 +73,8 @@ class _Due:
     at: datetime
     order: int
     attempt: int = 1
+    signed: Mapping[str, str] | None = None
+    """Headers of the vendor's own dispatcher, which repeats by itself; otherwise we sign, and repeat."""
 
 
 class WebhookDispatcher:
@@ -119,6 +121,29 @@ class WebhookDispatcher:
                 due = _Due(f"dlv-{self._count}", endpoint, body, session_id, self._clock.now(), self._count)
                 self._queue(due)
 
+    async def forward(
+        self,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        id: str,
+        session_id: str | None = None,
+        attempt: int = 1,
+    ) -> int | None:
+        """Send once what the vendor's own code has signed and would repeat; note it as any other attempt.
+
+        Where a fault is waiting, the delivery is queued with that fault, to go at the next :meth:`pump`.
+
+        :returns: what the receiver answered, ``None`` when it did not; 200 with a fault, which no vendor notices.
+        """
+        self._count += 1
+        due = _Due(id, endpoint, body, session_id, self._clock.now(), self._count, attempt, dict(headers))
+        if self.faults:
+            self._queue(due)
+            return 200
+        return await self._attempt(due)
+
     def _queue(self, due: _Due) -> None:
         fault = self.faults[0] if self.faults else None
         if fault is None:
@@ -144,19 +169,15 @@ class WebhookDispatcher:
 
     async def pump(self) -> None:
         """Send everything that is due."""
-        while True:
-            now = self._clock.now()
-            ready = [due for due in self._due if due.at <= now]
-            if not ready:
-                return
-            for due in ready:
-                self._due.remove(due)
-                await self._attempt(due)
+        # One by one, since another pump may run while an attempt is under way.
+        while due := next((due for due in self._due if due.at <= self._clock.now()), None):
+            self._due.remove(due)
+            await self._attempt(due)
 
-    async def _attempt(self, due: _Due) -> None:
+    async def _attempt(self, due: _Due) -> int | None:
         endpoint = due.endpoint
         now = self._clock.now()
-        headers = {
+        headers = due.signed or {
             "content-type": "application/json",
             **self._sign(endpoint.secret, due.body, id=due.id, at=now),
         }
@@ -178,14 +199,16 @@ class WebhookDispatcher:
                 )
             )
             self.changed.notify_all()
-        if status is not None and 200 <= status < 300:
-            return
         if status in self._retries.disabling:
             endpoint.enabled = False
-            return
-        if status in self._retries.final or due.attempt > len(self._retries.delays):
-            return
-        self._again(due)
+        elif not self._is_over(due, status):
+            self._again(due)
+        return status
+
+    def _is_over(self, due: _Due, status: int | None) -> bool:
+        received = status is not None and 200 <= status < 300
+        final = status in self._retries.final or due.attempt > len(self._retries.delays)
+        return received or final or due.signed is not None
 
     def _again(self, due: _Due) -> None:
         delay = self._retries.delays[due.attempt - 1]
