@@ -122,7 +122,7 @@ def _when(name: str) -> str:
 def _name(kind: Any) -> str:
     if kind is type(None):
         return "None"
-    return getattr(kind, "__name__", None) if isinstance(kind, type) else re.sub(r"[\w.]+\.(\w+)", r"\1", str(kind))
+    return kind.__name__ if type(kind) is type else re.sub(r"[\w.]+\.(\w+)", r"\1", str(kind))
 
 
 def _prose(doc: str) -> str:
