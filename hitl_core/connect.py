@@ -90,10 +90,14 @@ def connect_class(
     extensions: Sequence[str | object] = (),
     waits: Literal["sleep", "raise"] = "sleep",
     downloads: AddressPolicy | None = None,
+    fetch: Fetch | None = None,
     plugin: Plugin | None = None,
     **settings: Any,
 ) -> Connection:
-    """Make a connection to a provider class that need not be installed, as :func:`connect` does for a name."""
+    """Make a connection to a provider class that need not be installed, as :func:`connect` does for a name.
+
+    :param fetch: downloads for the provider, instead of the guarded downloader.
+    """
     info: ProviderInfo = cls.info
     valid = parse_settings(info, settings)
     key = f"{tenant}/{_alias(alias or info.name)}"
@@ -126,7 +130,7 @@ def connect_class(
         http=client,
         clock=clock,
         log=log,
-        fetch=_fetch(downloads or AddressPolicy()),
+        fetch=fetch or _fetch(downloads or AddressPolicy()),
         state=state or MemoryState(),
         identity=identity,
     )

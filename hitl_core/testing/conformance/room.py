@@ -29,6 +29,7 @@ from hitl_core.people import Author, ExternalUser
 from hitl_core.sessions import HistoryEntry, HitlSession
 from hitl_core.state import ConnectionState, MemoryState
 from hitl_core.testing.conformance import words
+from hitl_core.testing.conformance.shelf import Shelf
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook
 from hitl_core.webhooks import KnownSession
@@ -56,6 +57,7 @@ class Room:
     :param clock: of the connections.
     :param wire: carries every request of the connections, and can be cut.
     :param settings: of the account.
+    :param shelf: what can be downloaded; no test goes out to the internet.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Room:
     wire: Wire
     settings: dict[str, Any] = field(repr=False)
     state: ConnectionState = field(default_factory=MemoryState)
+    shelf: Shelf = field(init=False)
     _keys: int = 0
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _connection: Connection | None = None
@@ -73,6 +76,9 @@ class Room:
     _cursors: dict[str, str | None] = field(default_factory=dict)
     _seen: dict[str, calls.SessionState] = field(default_factory=dict)
     _user: ExternalUser | None = None
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf(self.wire, self.agent.base_url)
 
     # The account ----------------------------------------------------------------------------------------------
 
@@ -96,6 +102,7 @@ class Room:
     def connect(self, **more: Any) -> Connection:
         """Make another connection to the same account, not open yet; ``more`` overrides settings and the rest."""
         options: dict[str, Any] = {"transport": self.wire, "clock": self.clock, "state": self.state}
+        options["fetch"] = self.shelf.fetch
         return connect_class(self.cls, **{**self.settings, **options, **more})
 
     @asynccontextmanager

@@ -30,7 +30,8 @@ class SimulatorControl:
 
     def __init__(self, transport: Transport, base_url: str) -> None:
         self._transport = transport
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
+        """Where the simulator is."""
         self._seen = 0
 
     async def reply(self, session_id: str, text: str, *, agent: str | None = None) -> None:
@@ -158,7 +159,7 @@ class SimulatorControl:
 
     async def _call(self, method: str, path: str, body: bytes = b"") -> bytes:
         headers = {"content-type": "application/json"} if method == "POST" else {}
-        request = HttpRequest(method, f"{self._base_url}/_sim/{path}", headers, body)
+        request = HttpRequest(method, f"{self.base_url}/_sim/{path}", headers, body)
         answer = await self._transport.send(request, timeout=90, max_bytes=64 * 1024 * 1024)
         if answer.status >= 300:
             msg = (
