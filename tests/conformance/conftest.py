@@ -3,6 +3,13 @@
 import pytest
 
 
+def pytest_pycollect_makeitem(collector, name, obj):
+    """Collect nothing of a mutant's suite but the test it is given to."""
+    del obj
+    only = getattr(getattr(collector, "cls", None), "only_test", name)
+    return None if name == only else []
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
