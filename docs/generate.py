@@ -122,7 +122,9 @@ def _when(name: str) -> str:
 def _name(kind: Any) -> str:
     if kind is type(None):
         return "None"
-    return kind.__name__ if type(kind) is type else re.sub(r"[\w.]+\.(\w+)", r"\1", str(kind))
+    if inspect.isclass(kind) and not typing.get_args(kind):
+        return str(kind.__name__)
+    return re.sub(r"[\w.]+\.(\w+)", r"\1", str(kind))
 
 
 def _prose(doc: str) -> str:

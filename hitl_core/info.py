@@ -218,6 +218,7 @@ class ProviderInfo:
     :param settings: model of the account's settings.
     :param options: model of what one start may add.
     :param verified: what the provider was last proven against: a live account, our simulator, or documents only.
+    :param api_version: version of the vendor's API it speaks, in the vendor's own spelling.
     :param docs: page with set-up steps.
     """
 
@@ -230,4 +231,5 @@ class ProviderInfo:
     terminology: Terminology = field(default_factory=Terminology)
     intake: Intake = field(default_factory=Intake)
     verified: Literal["live", "simulator", "documented"] = "documented"
+    api_version: str | None = None
     docs: str | None = None

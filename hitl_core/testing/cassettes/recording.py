@@ -42,6 +42,7 @@ def use_cassette(
     scrubber: Scrubber,
     provenance: Provenance | None = None,
     ignore: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> Iterator[UsedCassette]:
     """Record the HTTP requests of a block, or answer them from an earlier recording.
 
@@ -57,6 +58,7 @@ def use_cassette(
     :param provenance: where a new recording comes from; needed to record.
     :param ignore: beginnings of URLs that are not the helpdesk's, such as a simulator's controls; these requests go
         out as ever.
+    :param may_be_empty: when there was nothing to record, leave no file, rather than fail.
     :raises CassetteError: a request is not in the recording, or an answer was not asked for, or there is no recording.
         A missing answer is raised again at the end of the block, because connections turn errors into their own.
     :raises ValueError: recording without a provenance.
@@ -66,7 +68,7 @@ def use_cassette(
         if provenance is None:
             msg = "a recording says where it comes from: give provenance"
             raise ValueError(msg)
-        with _record(path, scrubber, provenance, ignore) as cassette:
+        with _record(path, scrubber, provenance, ignore, may_be_empty) as cassette:
             yield cassette
     else:
         with _play(path, scrubber, ignore) as cassette:
@@ -74,11 +76,16 @@ def use_cassette(
 
 
 @contextmanager
-def _record(path: Path, scrubber: Scrubber, provenance: Provenance, ignore: Collection[str]) -> Iterator[UsedCassette]:
+def _record(
+    path: Path, scrubber: Scrubber, provenance: Provenance, ignore: Collection[str], may_be_empty: bool
+) -> Iterator[UsedCassette]:
     note_use(path)
     with _tape(path, scrubber, None, ignore) as tape:
         yield UsedCassette(path, provenance, lambda: len(tape.recorded))
     if not tape.recorded:
+        if may_be_empty:
+            path.unlink(missing_ok=True)
+            return
         msg = f"nothing to record for {path}: no request went over the network; give the helpdesk a real port"
         raise CassetteError(msg)
     files.write(path, provenance, tape.recorded)

@@ -51,6 +51,8 @@ class ReferenceSimulator(Simulator):
     """Keeps everything in memory."""
 
     title: ClassVar[str] = "Reference Helpdesk"
+    made_up_names: ClassVar[tuple[str, ...]] = ("Bot app", "Mail")
+    teams: ClassVar[tuple[str, ...]] = ("team-1",)
 
     def __init__(self, **options: Any) -> None:
         self.customers: dict[str, dict[str, Any]] = {}
@@ -61,6 +63,7 @@ class ReferenceSimulator(Simulator):
         self.access_tokens: set[str] = set()
         self.refresh_token = "refresh-0-of-the-reference-helpdesk"  # noqa: S105 - a simulator's
         self.typing: list[str] = []
+        self.staffed = True
         self.ids = itertools.count(1)
         super().__init__(**options)
 
@@ -100,6 +103,7 @@ class ReferenceSimulator(Simulator):
             title=ticket.title,
             open=ticket.status == "open",
             agent=ticket.agent,
+            team=ticket.options.get("team"),
             user_id=ticket.customer_id,
             external_id=ticket.external_id,
             messages=tuple(self._seen(message) for message in ticket.messages),
@@ -188,6 +192,10 @@ class ReferenceSimulator(Simulator):
     async def expire_credentials(self) -> None:
         """Forget every access token."""
         self.access_tokens.clear()
+
+    async def agents_leave(self) -> None:
+        """Go home."""
+        self.staffed = False
 
     # The records ----------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -19,7 +20,7 @@ from hitl_core.clock import Clock, SystemClock
 from hitl_core.people import Agent
 from hitl_core.testing.simulator.deliveries import Post, WebhookDispatcher, WebhookRetries
 from hitl_core.testing.simulator.faults import Fault, apply_fault
-from hitl_core.testing.simulator.model import ABILITIES, NotOfferedError, SimFile, SimSession, SimUser
+from hitl_core.testing.simulator.model import ABILITIES, NotOfferedError, SimEndpoint, SimFile, SimSession, SimUser
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -28,6 +29,12 @@ __all__ = ["SIM_SECRET", "Simulator"]
 
 SIM_SECRET: Final = "whsec_" + "c2ltdWxhdG9yLXNlY3JldC1ub3QtYS1yZWFsLW9uZSE="
 """What simulators sign with until told otherwise; known to everybody, so worth nothing."""
+
+SIM_OTHER_SECRET: Final = "whsec_" + "c2ltdWxhdG9yLXJvdGF0ZWQtdG8tdGhpcy1vbmUtMDI="
+"""What a secret is replaced by; as public as the other."""
+
+ELSEWHERE: Final = "https://elsewhere.test/webhooks"
+"""Where endpoints are pointed behind the bot's back; nothing is sent there, see ``Simulator.change_endpoints``."""
 
 KEPT_REQUESTS: Final = 1000
 
@@ -46,11 +53,19 @@ class Simulator(ABC):
     title: ClassVar[str]
     signs_time: ClassVar[bool] = True
     """Whether a signature covers the time, so that an old delivery can be refused."""
+    signs_body: ClassVar[bool] = True
+    """Whether the proof covers the body; a secret that is only repeated in a header does not."""
+    names_deliveries: ClassVar[bool] = True
+    """Whether a delivery carries an id of its own, the same when it is repeated."""
     agents: ClassVar[tuple[Agent, ...]] = (
         Agent(id="agent-1", name="Kim Agent", email="kim@helpdesk.example"),
         Agent(id="agent-2", name="Lou Agent", email="lou@helpdesk.example"),
     )
+    teams: ClassVar[tuple[str, ...]] = ()
+    """Ids of teams a session can be moved to."""
     webhook_retries: ClassVar[WebhookRetries] = WebhookRetries()
+    made_up_names: ClassVar[tuple[str, ...]] = ()
+    """Names in its answers, beside those of agents, that are nobody's and may stand in recordings."""
 
     def __init__(self, *, clock: Clock | None = None, secret: str = SIM_SECRET, post: Post | None = None) -> None:
         from starlette.applications import Starlette
@@ -84,6 +99,14 @@ class Simulator(ABC):
         """Return the headers that prove a delivery, the vendor's way; Standard Webhooks unless overridden."""
         return standard_webhooks.sign([secret], id=id, timestamp=at, body=body)
 
+    def other_secret(self) -> str:
+        """Return a second secret in the vendor's form, to be rotated to."""
+        return SIM_OTHER_SECRET
+
+    def checked_with(self, secret: str) -> str:
+        """Return what an account is given as ``webhook_secret`` for what ``secret`` signs: the public key of a pair."""
+        return secret
+
     def error(self, status: int) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a refusal, in the vendor's form."""
         return {"content-type": "application/json"}, json.dumps({"error": f"status_{status}"}).encode()
@@ -91,6 +114,17 @@ class Simulator(ABC):
     def unknown_body(self) -> bytes:
         """Return a delivery of a kind the provider cannot know yet, in the vendor's form."""
         raise NotOfferedError
+
+    def foreign_body(self, body: bytes) -> bytes:
+        """Return a delivery of ours as another account would have sent it, where deliveries name their account."""
+        raise NotOfferedError
+
+    def missing_session_id(self, like: str) -> str:
+        """Return the id of a session that does not exist, in the form of one that does."""
+        nines = re.sub(r"[0-9]", "9", like)
+        if nines != like and len(like) > 12:
+            return nines
+        return re.sub(r"9*(?=[^9]*$)", "999999999", nines, count=1)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -113,6 +147,23 @@ class Simulator(ABC):
     @abstractmethod
     async def users(self) -> list[SimUser]:
         """Return every customer, the oldest first."""
+
+    async def endpoints(self) -> list[SimEndpoint]:
+        """Return where deliveries go, by API; override where the vendor keeps more than the dispatcher."""
+        kept = self.webhooks.endpoints.values()
+        return [SimEndpoint(id=each.id, url=each.url, enabled=each.enabled) for each in kept if each.url is not None]
+
+    # Behind the bot's back ----------------------------------------------------------------------------------------
+
+    async def lose_endpoints(self) -> None:
+        """Let somebody remove every endpoint; override it together with :meth:`endpoints`."""
+        for endpoint in await self.endpoints():
+            self.webhooks.unsubscribe(endpoint.id)
+
+    async def change_endpoints(self) -> None:
+        """Let somebody point every endpoint elsewhere; override it together with :meth:`endpoints`."""
+        for endpoint in await self.endpoints():
+            self.webhooks.endpoints[endpoint.id].url = ELSEWHERE
 
     # Acting as the agent --------------------------------------------------------------------------------------
 
@@ -194,6 +245,10 @@ class Simulator(ABC):
 
     async def expire_credentials(self) -> None:
         """Let every access token given out so far expire."""
+        raise NotOfferedError
+
+    async def agents_leave(self) -> None:
+        """Let every agent go offline."""
         raise NotOfferedError
 
     # The machine ------------------------------------------------------------------------------------------------

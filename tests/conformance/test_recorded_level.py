@@ -1,0 +1,87 @@
+"""The recorded level: made on a real port, played with the network blocked, and strict about what is missing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SUITE = """
+import pytest
+from pathlib import Path
+from hitl_core.testing import ProviderConformance
+from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
+
+class TestReference(ProviderConformance):
+    level = "recorded"
+
+    @pytest.fixture
+    def provider(self):
+        return ReferenceProvider
+
+    @pytest.fixture
+    def simulator(self, clock):
+        return ReferenceSimulator(clock=clock)
+"""
+SOME = "customer_is_created_once or two_at_once"
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "test_it.py").write_text(SUITE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\nfilterwarnings = error\n")
+
+    def pytest_(*args, **environment):
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--rootdir",
+            str(tmp_path),
+            *args,
+            str(tmp_path / "test_it.py"),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return pytest_
+
+
+def recorded(run):
+    code, out = run("-m", "hitl_recorded", "-k", SOME, "--record-mode=rewrite", HITL_RECORD="simulator")
+    assert code == 0, out
+
+
+def test_what_was_recorded_is_played_without_a_network(run, tmp_path):
+    recorded(run)
+    folder = tmp_path / "cassettes" / "reference" / "conformance"
+    assert sorted(path.stem for path in folder.iterdir()) == [
+        "a_new_customer_is_created_once",
+        "two_at_once_make_one_customer",
+    ]
+    code, out = run("-k", SOME)
+    assert code == 0, out
+    assert "TestReference (reference, recorded): 2 passed" in out
+
+
+def test_a_recording_holds_no_secret(run, tmp_path):
+    recorded(run)
+    for path in (tmp_path / "cassettes").rglob("*.yaml"):
+        assert "of-the-reference-helpdesk" not in path.read_text()
+
+
+def test_a_missing_recording_says_how_to_make_it(run):
+    code, out = run("-k", SOME)
+    assert code == 1
+    assert "make it: hitl cassettes record reference --simulator" in out
+
+
+def test_an_answer_nobody_asks_for_is_found(run, tmp_path):
+    recorded(run)
+    folder = tmp_path / "cassettes" / "reference" / "conformance"
+    (folder / "two_at_once_make_one_customer.yaml").replace(folder / "a_new_customer_is_created_once.yaml")
+    code, out = run("-k", "customer_is_created_once")
+    assert code == 1, out
