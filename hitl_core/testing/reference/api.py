@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["api_routes"]
 
-MAX_TITLE, MAX_TEXT, MAX_OPENING = 100, 1000, 2000
+MAX_TITLE, MAX_TEXT, MAX_OPENING, MAX_FILE = 100, 1000, 2000, 100_000
 PRIORITIES = {"low", "medium", "high", "urgent"}
 APP = {"id": "app-1", "name": "Bot app"}
 
@@ -37,6 +37,7 @@ def api_routes(helpdesk: ReferenceSimulator) -> list[Route]:
         ("GET", "/availability", api.availability),
         ("GET", "/customers", api.find_customers),
         ("POST", "/customers", api.create_customer),
+        ("PUT", "/customers/{id}", api.change_customer),
         ("GET", "/tickets", api.find_tickets),
         ("POST", "/tickets", api.create_ticket),
         ("GET", "/tickets/{id}", api.ticket),
@@ -96,7 +97,8 @@ class _Api:
         return {**APP, "account": "acct-1"}
 
     async def availability(self, _: Request) -> Any:
-        return {"available": True, "agents": len(self._desk.agents)}
+        online = len(self._desk.agents) if self._desk.staffed else 0
+        return {"available": online > 0, "agents": online}
 
     # Customers ------------------------------------------------------------------------------------------------
 
@@ -109,9 +111,20 @@ class _Api:
             for field in ("external_id", "email"):
                 if given.get(field) and customer.get(field) == given[field]:
                     raise _RefusedError(409, "customer_exists", id=customer["id"])
+        if given.get("email") and any(agent.email == given["email"] for agent in self._desk.agents):
+            raise _RefusedError(409, "agent_exists")
         customer = {"id": self._desk.new_id("cus"), **given}
         self._desk.customers[customer["id"]] = customer
         return JSONResponse(customer, 201)
+
+    async def change_customer(self, request: Request) -> Any:
+        """Change what is given, whoever it is: an agent is one no longer, as with real helpdesks."""
+        given = await _json(request, {"name", "email", "phone", "external_id", "locale"})
+        id_ = request.path_params["id"]
+        if id_ not in self._desk.customers:
+            self._desk.customers[id_] = {"id": id_, "name": self._desk.agent(id_).name}
+        self._desk.customers[id_] |= given
+        return self._desk.customers[id_]
 
     # Tickets --------------------------------------------------------------------------------------------------
 
@@ -153,6 +166,9 @@ class _Api:
     async def add_message(self, request: Request) -> Any:
         given = await _json(request, {"text", "role", "customer_id", "public", "files", "reopen", "name"})
         ticket = self._ticket(request)
+        key = request.headers.get("idempotency-key")
+        if key and key in self._desk.keys:
+            return {"id": self._desk.keys[key], "ticket": ticket.state()}
         if len(given.get("text", "")) > MAX_TEXT:
             raise _RefusedError(422, "text_too_long")
         if not given.get("text") and not given.get("files"):
@@ -167,6 +183,8 @@ class _Api:
         event = self._desk.write(
             ticket, given.get("text", ""), actor=actor, public=given.get("public", True), files=given.get("files", ())
         )
+        if key:
+            self._desk.keys[key] = event["message"]["id"]
         return JSONResponse({"id": event["message"]["id"], "ticket": ticket.state()}, 201)
 
     async def close(self, request: Request) -> Any:
@@ -209,6 +227,8 @@ class _Api:
             file = SimFile(
                 name=part.filename or "file", content_type=part.content_type or "", content=await part.read()
             )
+        if len(file.content) > MAX_FILE:
+            raise _RefusedError(413, "file_too_large")
         return JSONResponse({"id": self._desk.store(file)}, 201)
 
     async def download(self, request: Request) -> Any:

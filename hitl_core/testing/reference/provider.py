@@ -14,6 +14,7 @@ import hitl_core as hitl
 from hitl_core.http import FilePart, HttpResponse, VendorError, segment
 from hitl_core.media import load_media
 from hitl_core.relay import compose_opening
+from hitl_core.rendering import message_lines
 from hitl_core.testing.reference.auth import RotatingToken
 from hitl_core.testing.reference.events import SIGNATURE, about, state_of, translate
 
@@ -75,7 +76,10 @@ class ReferenceProvider:
             idempotent=frozenset({"start_hitl"}),
         ),
         limits=hitl.Limits(
-            title=hitl.TextLimit(max=100), opening=hitl.TextLimit(max=2000), text=hitl.TextLimit(max=1000)
+            title=hitl.TextLimit(max=100),
+            opening=hitl.TextLimit(max=2000),
+            text=hitl.TextLimit(max=1000),
+            attachment_bytes=100_000,
         ),
         terminology=hitl.Terminology(session="ticket", user="customer"),
         verified="simulator",
@@ -137,10 +141,13 @@ class ReferenceProvider:
         fields["locale"] = user.locale
         body = {name: value for name, value in fields.items() if value is not None}
         # Not repeatable as such, but searched for by its id before every try: a second try finds the first one's work.
-        # A 409 names the customer somebody else has created meanwhile.
+        # A 409 names the customer somebody else has created meanwhile; none when the address is an agent's.
         made = await self._http.post("customers", operation=operation, json=body, accept={409}, repeatable=True)
-        answer = made.json()
-        return hitl.ExternalUser(id=answer["id"], name=user.name)
+        if made.status == 409 and "id" not in made.json():
+            body = {name: value for name, value in body.items() if name != "email"}
+            body["external_id"] = identity or request.key
+            made = await self._http.post("customers", operation=operation, json=body, repeatable=True)
+        return hitl.ExternalUser(id=made.json()["id"], name=user.name)
 
     @hitl.hookimpl(specname="start_hitl")
     async def create_ticket(self, request: hitl.StartHitl) -> hitl.StartedSession:
@@ -186,12 +193,17 @@ class ReferenceProvider:
         if not isinstance(message, hitl.Image | hitl.File):
             msg = f"a {message.type} was planned, though it is not declared"
             raise hitl.UnsupportedError(msg)
-        loaded = await load_media(message, self._ctx.fetch, max_bytes=None)
+        try:
+            loaded = await load_media(message, self._ctx.fetch, max_bytes=self.info.limits.attachment_bytes)
+        except hitl.InvalidRequestError:
+            raise
+        except hitl.HitlError:
+            loaded = None  # it cannot be had from here: agents get its link
         if loaded is None:
-            return {"text": message.name or "a file"}
+            return {"text": "\n".join(message_lines(message))}
         part = FilePart(loaded.name, loaded.content, loaded.content_type)
         stored = await self._call("send_message", "POST", "files", files={"file": part}, repeatable=True)
-        return {"text": getattr(message, "text", None) or "", "files": [stored["id"]]}
+        return {"text": message.title or "", "files": [stored["id"]]}
 
     @hitl.hookimpl(specname="stop_hitl")
     async def close_ticket(self, request: hitl.StopHitl) -> None:

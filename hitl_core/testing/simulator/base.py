@@ -104,7 +104,7 @@ class Simulator(ABC):
         return SIM_OTHER_SECRET
 
     def checked_with(self, secret: str) -> str:
-        """Return what an account is given as ``webhook_secret`` for what ``secret`` signs: the public key of a pair."""
+        """Return what checks signatures made with ``secret``: itself, or the public key where the vendor has pairs."""
         return secret
 
     def error(self, status: int) -> tuple[dict[str, str], bytes]:

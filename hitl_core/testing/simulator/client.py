@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 from hitl_core._http import HttpRequest, Transport, segment
 from hitl_core.testing.simulator.deliveries import WebhookFault
 from hitl_core.testing.simulator.faults import Fault
-from hitl_core.testing.simulator.model import Act, SimFile, SimSession, SimUser, SimWebhook
+from hitl_core.testing.simulator.model import Act, SimEndpoint, SimFile, SimSession, SimUser, SimWebhook
 
 __all__ = ["SimulatorControl"]
 
 _SESSIONS = TypeAdapter(list[SimSession])
 _USERS = TypeAdapter(list[SimUser])
+_ENDPOINTS = TypeAdapter(list[SimEndpoint])
 _WEBHOOKS = TypeAdapter(list[SimWebhook])
 _WEBHOOK_FAULT = TypeAdapter(WebhookFault)
 
@@ -111,6 +112,22 @@ class SimulatorControl:
     async def expire_credentials(self) -> None:
         """Let every access token given out so far expire."""
         await self._call("POST", "events/expire_credentials", b"{}")
+
+    async def agents_leave(self) -> None:
+        """Let every agent go offline."""
+        await self._call("POST", "events/agents_leave", b"{}")
+
+    async def endpoints(self) -> list[SimEndpoint]:
+        """Return where deliveries go, by API."""
+        return _ENDPOINTS.validate_json(await self._call("GET", "endpoints"))
+
+    async def lose_endpoints(self) -> None:
+        """Remove every endpoint behind the bot's back."""
+        await self._call("POST", "events/lose_endpoints", b"{}")
+
+    async def change_endpoints(self) -> None:
+        """Point every endpoint elsewhere behind the bot's back."""
+        await self._call("POST", "events/change_endpoints", b"{}")
 
     async def session(self, session_id: str) -> SimSession:
         """Return one session as an agent sees it."""

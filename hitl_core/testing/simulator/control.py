@@ -37,7 +37,7 @@ _VERBS = (
     "customer_writes",
     "system_acts",
 )
-_EVENTS = ("ping", "emit_unknown", "expire_credentials")
+_EVENTS = ("ping", "emit_unknown", "expire_credentials", "agents_leave", "lose_endpoints", "change_endpoints")
 
 _WEBHOOK_FAULT: TypeAdapter[WebhookFault] = TypeAdapter(WebhookFault)
 
@@ -63,6 +63,7 @@ def control_routes(simulator: Simulator) -> list[Route]:
         ("GET", "/_sim/webhooks", control.webhooks),
         ("POST", "/_sim/webhooks/faults", control.add_webhook_fault),
         ("DELETE", "/_sim/webhooks/faults", control.clear_webhook_faults),
+        ("GET", "/_sim/endpoints", control.endpoints),
         ("GET", "/_sim/requests", control.requests),
         ("POST", "/_sim/faults", control.add_fault),
         ("DELETE", "/_sim/faults", control.clear_faults),
@@ -160,6 +161,9 @@ class _Control:
         await self._simulator.pump()
         sent = await self._simulator.webhooks.wait(after, count, seconds)
         return [attempt.model_dump(mode="json") for attempt in sent]
+
+    async def endpoints(self, _: Request) -> Any:
+        return [endpoint.model_dump(mode="json") for endpoint in await self._simulator.endpoints()]
 
     async def requests(self, _: Request) -> Any:
         return self._simulator.requests

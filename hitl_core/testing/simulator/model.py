@@ -9,7 +9,17 @@ from pydantic import AwareDatetime, Field, JsonValue
 from hitl_core._model import Model
 from hitl_core.people import Agent
 
-__all__ = ["ABILITIES", "Act", "NotOfferedError", "SimFile", "SimMessage", "SimSession", "SimUser", "SimWebhook"]
+__all__ = [
+    "ABILITIES",
+    "Act",
+    "NotOfferedError",
+    "SimEndpoint",
+    "SimFile",
+    "SimMessage",
+    "SimSession",
+    "SimUser",
+    "SimWebhook",
+]
 
 ABILITIES: tuple[str, ...] = (
     "reply",
@@ -28,7 +38,9 @@ ABILITIES: tuple[str, ...] = (
     "ping",
     "emit_unknown",
     "emit_batch",
+    "foreign_body",
     "expire_credentials",
+    "agents_leave",
 )
 """What a simulator may be able to do beside answering its API; ``reply`` and ``close`` always."""
 
@@ -50,6 +62,7 @@ class SimMessage(Model):
 
     :param role: whom agents see as its author.
     :param text: what agents read, as plain text or the vendor's HTML.
+    :param html: whether it is HTML.
     :param public: whether the customer may see it.
     """
 
@@ -57,6 +70,7 @@ class SimMessage(Model):
     role: Literal["user", "bot", "agent", "system"]
     author: str | None = None
     text: str = ""
+    html: bool = False
     public: bool = True
     files: tuple[SimFile, ...] = ()
     at: AwareDatetime | None = None
@@ -65,6 +79,8 @@ class SimMessage(Model):
 class SimSession(Model):
     """A ticket, conversation or thread.
 
+    :param final: it has ended and cannot be opened again.
+    :param team: the vendor's id of the team or group that has it.
     :param facts: what was set beside the thread and has no field here: priority, tags, custom fields.
     """
 
@@ -73,6 +89,7 @@ class SimSession(Model):
     open: bool = True
     final: bool = False
     agent: Agent | None = None
+    team: str | None = None
     user_id: str | None = None
     external_id: str | None = None
     messages: tuple[SimMessage, ...] = ()
@@ -87,6 +104,14 @@ class SimUser(Model):
     name: str | None = None
     email: str | None = None
     phone: str | None = None
+
+
+class SimEndpoint(Model):
+    """An address deliveries go to, as the vendor keeps it."""
+
+    id: str
+    url: str
+    enabled: bool = True
 
 
 class SimWebhook(Model):
