@@ -174,6 +174,20 @@ async def test_an_answer_that_is_not_json_is_a_clear_error_without_its_text(body
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    ("options", "retryable"), [({}, False), ({"key": "k"}, True), ({"repeatable": True}, None)], ids=str
+)
+async def test_an_answer_to_a_write_that_is_not_json_leaves_its_outcome_open(options, retryable):
+    client = HttpClient(ScriptedTransport([reply(200, body=b'{"id": 1')])).bind(base_url="https://api.example.com")
+    answer = await client.post("x", operation="start_hitl", **options)
+    with pytest.raises(errors.ProviderError, match="not JSON") as caught:
+        answer.json()
+    if retryable is None:
+        assert type(caught.value) is errors.ProviderError
+    else:
+        assert (type(caught.value), caught.value.retryable) == (errors.AmbiguousOutcomeError, retryable)
+
+
 async def test_json_is_tried_whatever_the_content_type_says():
     answer = reply(200, body=b'{"a": "\xc3\xa4"}', headers={"Content-Type": "text/plain"})
     assert answer.json() == {"a": "ä"}

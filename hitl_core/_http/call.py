@@ -114,6 +114,7 @@ class Call:
                 response = HttpResponse(refused.status, refused.headers, b"", self.url)
             response.received_at = core.clock.now()
             response.origin = (core.provider, core.connection, self.operation)
+            response.unclear = None if self.harmless else self.keyed
             self._log(response.status, began)
             seen = await self._observe(response) if binding.limits is not None else ()
             if self._is_success(response.status):

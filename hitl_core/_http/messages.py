@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from hitl_core.errors import ProviderError
+from hitl_core.errors import AmbiguousOutcomeError, ProviderError
 
 __all__ = ["Headers", "HttpRequest", "HttpResponse", "StreamedResponse", "place"]
 
@@ -75,9 +75,11 @@ class HttpResponse:
 
     :param received_at: when it came, by our clock; dates in its headers are judged against it.
     :param origin: provider, connection and operation, for the errors this object raises.
+    :param unclear: it answers a write that must not be repeated blindly; whether a repeat with the same key is safe.
+        ``None`` where carrying the request out twice does no harm.
     """
 
-    __slots__ = ("body", "headers", "origin", "received_at", "status", "url")
+    __slots__ = ("body", "headers", "origin", "received_at", "status", "unclear", "url")
 
     def __init__(
         self,
@@ -88,7 +90,9 @@ class HttpResponse:
         *,
         received_at: datetime | None = None,
         origin: tuple[str | None, str | None, str | None] = (None, None, None),
+        unclear: bool | None = None,
     ) -> None:
+        self.unclear = unclear
         self.status = status
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
@@ -112,6 +116,7 @@ class HttpResponse:
         """Parse the body as JSON, whatever its content type says.
 
         :raises ProviderError: it is not JSON. The message does not quote it.
+        :raises AmbiguousOutcomeError: as above, and it answers a write that must not be repeated blindly.
         """
         try:
             return json.loads(self.body)
@@ -119,11 +124,21 @@ class HttpResponse:
             pass  # The decoder's own error holds the whole body, so ours is raised outside of its reach.
         provider, connection, operation = self.origin
         kind = self.headers.get("content-type", "").partition(";")[0][:60] or "no content type"
-        msg = (
-            f"the answer is not JSON ({kind}, {len(self.body)} bytes); "
-            "check that base_url is the helpdesk's API and not a web page or a proxy"
+        msg = f"the answer is not JSON ({kind}, {len(self.body)} bytes)"
+        where = "check that base_url is the helpdesk's API and not a web page or a proxy"
+        if self.unclear is None or not 200 <= self.status < 300:
+            raise ProviderError(
+                f"{msg}; {where}", provider=provider, connection=connection, operation=operation, status=self.status
+            )
+        then = "a repeat with the same key is safe" if self.unclear else "look it up before repeating"
+        raise AmbiguousOutcomeError(
+            f"{msg}, so it may or may not have been carried out; {then}, and {where}",
+            provider=provider,
+            connection=connection,
+            operation=operation,
+            status=self.status,
+            retryable=self.unclear,
         )
-        raise ProviderError(msg, provider=provider, connection=connection, operation=operation, status=self.status)
 
 
 class StreamedResponse:
