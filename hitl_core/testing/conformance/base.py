@@ -13,7 +13,7 @@ from hitl_core.clock import Clock
 from hitl_core.testing.clock import VirtualClock, no_backoff
 from hitl_core.testing.conformance.room import Room, provider_class
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, Rule, declared, rule_of, standard_tests
-from hitl_core.testing.conformance.ways import Level, in_memory, on_a_port
+from hitl_core.testing.conformance.ways import Level, in_memory, noted_only, on_a_port
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator
 
@@ -28,6 +28,8 @@ class ConformanceBase:
 
     pytestmark: ClassVar[Any] = pytest.mark.anyio
     level: ClassVar[Level] = "offline"
+    patience: ClassVar[int] = 10
+    """Seconds a webhook may take."""
 
     # To be overridden -------------------------------------------------------------------------------------------
 
@@ -50,6 +52,15 @@ class ConformanceBase:
     def settings(self) -> dict[str, Any]:
         """Return settings beyond those the simulator gives, such as a mode."""
         return {}
+
+    @pytest.fixture
+    def webhook_url(self) -> str:
+        """Return where the bot is said to hear webhooks; override it where the vendor takes only some URLs.
+
+        Nothing goes out to hosts in ``.test``: the simulator notes such deliveries as answered with 200, and tests find
+        them in ``room.webhooks()``.
+        """
+        return "https://bot.test/webhooks/kit"
 
     # The machine ------------------------------------------------------------------------------------------------
 
@@ -79,11 +90,13 @@ class ConformanceBase:
         simulator: Simulator,
         clock: Clock,
         settings: dict[str, Any],
+        webhook_url: str,
         _applies: None,
     ) -> AsyncIterator[Room]:
         """Give a test its account, its agent and its wire."""
         del anyio_backend, _applies  # they come first, that is all
         cls, _ = provider_class(provider)
+        simulator.webhooks.post = noted_only(simulator.webhooks.post)
         async with contextlib.AsyncExitStack() as stack:
             if self.level == "recorded":
                 from hitl_core.testing.conformance.recorded import recorded_way
@@ -100,6 +113,8 @@ class ConformanceBase:
                 clock=way.clock,
                 wire=Wire(way.transport),
                 settings={**way.settings, **settings},
+                webhook_url=webhook_url,
+                patience=self.patience,
             )
             yield await stack.enter_async_context(room.opened())
 
@@ -125,6 +140,10 @@ def _inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) 
             return f"the simulator cannot {ability}"
     if found.signed_time and not simulator.signs_time:
         return "the vendor's signatures do not cover the time"
+    if found.signed_body and not simulator.signs_body:
+        return "the vendor's proof does not cover the body"
+    if found.named_deliveries and not simulator.names_deliveries:
+        return "the vendor's deliveries have no ids"
     return None
 
 

@@ -18,6 +18,8 @@ from hitl_core.events import (
     AgentAssigned,
     AgentUnassigned,
     AnyEvent,
+    Ignored,
+    IgnoredReason,
     SessionChanged,
     SessionReopened,
     SessionStopped,
@@ -35,9 +37,6 @@ from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook
 from hitl_core.webhooks import KnownSession
 
 __all__ = ["Room", "provider_class"]
-
-_PATIENCE = 10
-"""Seconds a webhook may take where it is sent by a real server."""
 
 
 def provider_class(provider: str | type[Any]) -> tuple[type[Any], Plugin | None]:
@@ -57,6 +56,8 @@ class Room:
     :param clock: of the connections.
     :param wire: carries every request of the connections, and can be cut.
     :param settings: of the account.
+    :param webhook_url: where the bot is said to hear webhooks.
+    :param patience: seconds a webhook may take.
     :param shelf: what can be downloaded; no test goes out to the internet.
     """
 
@@ -68,6 +69,10 @@ class Room:
     wire: Wire
     settings: dict[str, Any] = field(repr=False)
     state: ConnectionState = field(default_factory=MemoryState)
+    webhook_url: str = "https://bot.test/webhooks/kit"
+    patience: int = 10
+    received: list[SimWebhook] = field(default_factory=list)
+    """Every webhook fetched so far, in order."""
     shelf: Shelf = field(init=False)
     _keys: int = 0
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -75,10 +80,11 @@ class Room:
     _own: dict[str, set[str]] = field(default_factory=dict)
     _cursors: dict[str, str | None] = field(default_factory=dict)
     _seen: dict[str, calls.SessionState] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
     _user: ExternalUser | None = None
 
     def __post_init__(self) -> None:
-        self.shelf = Shelf(self.wire, self.agent.base_url)
+        self.shelf = Shelf(self.wire, getattr(self.agent, "base_url", ""))
 
     # The account ----------------------------------------------------------------------------------------------
 
@@ -213,29 +219,35 @@ class Room:
         known = self.known(*sessions) if sessions else None
         return await self.connection.parse_webhook(headers=webhook.headers, body=webhook.body, known=known)
 
-    def signed(self, body: bytes, *, at: datetime | None = None, secret: str | None = None) -> SimWebhook:
+    def signed(
+        self, body: bytes, *, at: datetime | None = None, secret: str | None = None, id: str | None = None
+    ) -> SimWebhook:
         """Sign any body as the vendor would.
 
         :param at: now when left out.
         :param secret: the account's when left out.
+        :param id: of the delivery; always the same when left out.
         """
         at = at or self.clock.now()
+        name = id or f"kit-{self.name}"[:60]
         headers = {
             "content-type": "application/json",
-            **self.simulator.sign(secret or self.simulator.secret, body, id=f"kit-{self.name}"[:60], at=at),
+            **self.simulator.sign(secret or self.simulator.secret, body, id=name, at=at),
         }
         return SimWebhook(number=0, id="made-by-the-kit", headers=headers, body=body, sent_at=at)
 
     async def webhooks(self, count: int = 1) -> list[SimWebhook]:
         """Return the webhooks sent since the last call, waiting until there are ``count`` at least."""
-        return await self.agent.webhooks(count, wait=_PATIENCE)
+        arrived: list[SimWebhook] = await self.agent.webhooks(count, wait=self.patience)
+        self.received += arrived
+        return arrived
 
     async def hear(
         self, session: HitlSession, until: type[Any] | Callable[[Sequence[AnyEvent]], bool]
     ) -> list[AnyEvent]:
         """Return what webhooks since the last call tell of a session, once it holds what is waited for.
 
-        A hint that something changed is followed by a read, as the bridge would.
+        As the bridge does, a hint that something changed is followed by a read, and what was told before is left out.
 
         :param until: an event class, or a condition on everything heard.
         """
@@ -246,10 +258,13 @@ class Room:
             if not arrived:
                 wanted = until.__name__ if isinstance(until, type) else "what was waited for"
                 kinds = ", ".join(event.kind for event in heard) or "nothing"
-                msg = f"no webhook told of {wanted} within {_PATIENCE} s; heard: {kinds}"
+                msg = f"no webhook told of {wanted} within {self.patience} s; heard: {kinds}"
                 raise AssertionError(msg)
             for webhook in arrived:
-                for event in await self.parse(webhook, session):
+                delivery = self.connection.verify_webhook(headers=webhook.headers, body=webhook.body)
+                parsed = await self.connection.parse_delivery(delivery, self.known(session))
+                self._cursors.update(parsed.cursors)
+                for event in parsed.events:
                     heard += await self._followed(event, session)
         return heard
 
@@ -257,7 +272,16 @@ class Room:
         about = getattr(event, "session", None)
         if about is not None and about.id != session.id:
             return []
-        return await self.pull(session) if isinstance(event, SessionChanged) else [event]
+        if isinstance(event, SessionChanged):
+            return [told for told in await self.pull(session) if told.kind in _RANK or self._is_new(told)]
+        return [event] if self._is_new(event) else []
+
+    def _is_new(self, event: AnyEvent) -> bool:
+        if isinstance(event, Ignored) and event.reason is IgnoredReason.NOT_OURS:
+            return True
+        new = event.event_id not in self._told
+        self._told.add(event.event_id)
+        return new
 
     async def pull(self, session: HitlSession) -> list[AnyEvent]:
         """Read what is new of a session, its state told by difference as the bridge does."""

@@ -28,21 +28,30 @@ class Rule:
         set or a word, holds or is ``b``; ``!a`` that it is not declared.
     :param abilities: what the simulator must be able to do, see :data:`hitl_core.testing.simulator.ABILITIES`.
     :param signed_time: only for vendors whose signature covers the time.
+    :param signed_body: only for vendors whose proof covers the body.
+    :param named_deliveries: only for vendors whose deliveries have ids.
     """
 
     hooks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     abilities: tuple[str, ...] = ()
     signed_time: bool = False
+    signed_body: bool = False
+    named_deliveries: bool = False
 
 
 def rule(
-    *hooks: str, needs: tuple[str, ...] = (), abilities: tuple[str, ...] = (), signed_time: bool = False
+    *hooks: str,
+    needs: tuple[str, ...] = (),
+    abilities: tuple[str, ...] = (),
+    signed_time: bool = False,
+    signed_body: bool = False,
+    named_deliveries: bool = False,
 ) -> Callable[[TestT], TestT]:
     """Mark a standard test with what it is about."""
 
     def mark(test: TestT) -> TestT:
-        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time))
+        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries))
         return test
 
     return mark

@@ -7,6 +7,7 @@ from hitl_core.testing.simulator.faults import Fault
 from hitl_core.testing.simulator.model import (
     ABILITIES,
     NotOfferedError,
+    SimEndpoint,
     SimFile,
     SimMessage,
     SimSession,
@@ -21,6 +22,7 @@ __all__ = [
     "Endpoint",
     "Fault",
     "NotOfferedError",
+    "SimEndpoint",
     "SimFile",
     "SimMessage",
     "SimSession",

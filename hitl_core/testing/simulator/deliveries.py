@@ -90,7 +90,8 @@ class WebhookDispatcher:
         self._clock = clock
         self._sign = sign
         self._retries = retries
-        self._post = post
+        self.post = post
+        """Delivers one attempt; may be replaced, so that nothing leaves this process."""
         self._due: list[_Due] = []
         self._held: list[_Due] = []
         self._count = 0
@@ -183,7 +184,7 @@ class WebhookDispatcher:
         }
         status: int | None = 200
         if endpoint.url is not None:
-            status = await self._post(endpoint.url, headers, due.body, self._retries.timeout)
+            status = await self.post(endpoint.url, headers, due.body, self._retries.timeout)
         async with self.changed:
             self.sent.append(
                 SimWebhook(
