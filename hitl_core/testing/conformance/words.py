@@ -28,6 +28,8 @@ from hitl_core.sessions import HistoryEntry
 __all__ = [
     "CUSTOMER_TEXT",
     "NAME",
+    "OTHER_NAME",
+    "PEOPLE",
     "PNG",
     "PNG_BYTES",
     "UNICODE_NAME",
@@ -37,7 +39,10 @@ __all__ = [
 ]
 
 NAME: Final = "Ada Kit-Lovelace"
+OTHER_NAME: Final = "Eve Kit-Hopper"
 UNICODE_NAME: Final = "Zoë Ångström 李 🧡"
+PEOPLE: Final = (NAME, OTHER_NAME, UNICODE_NAME)
+"""Every customer of the kit; their names may stand in recordings."""
 CUSTOMER_TEXT: Final = "My parcel kit-4711 is lost & <b>nobody</b> cares: “Grüße” 🧡 \\ end"
 """Markup, quotes, an emoji and a backslash, which all must arrive as they are."""
 
@@ -82,9 +87,9 @@ def history(user: ExternalUser | None = None, *, entries: int = 3) -> list[Histo
     return [HistoryEntry.of(authors[number % 2], f"kit-entry-{number} {CUSTOMER_TEXT}") for number in range(entries)]
 
 
-def long_text(length: int) -> str:
-    """Return numbered words with a total of about ``length`` characters, none of them cut."""
-    words, size, number = [], 0, 0
+def long_text(length: int, *, first: int = 0) -> str:
+    """Return words numbered from ``first`` on with a total of about ``length`` characters, none of them cut."""
+    words, size, number = [], 0, first
     while size < length:
         words.append(f"word{number}")
         size += len(words[-1]) + 1

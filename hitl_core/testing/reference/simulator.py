@@ -58,6 +58,7 @@ class ReferenceSimulator(Simulator):
         self.customers: dict[str, dict[str, Any]] = {}
         self.tickets: dict[str, Ticket] = {}
         self.files: dict[str, SimFile] = {}
+        self.one_customer_an_id = True
         self.keys: dict[str, str] = {}
         self.log: list[dict[str, Any]] = []
         self.access_tokens: set[str] = set()
