@@ -173,7 +173,7 @@ class _Api:
             raise _RefusedError(422, "text_too_long")
         if not given.get("text") and not given.get("files"):
             raise _RefusedError(422, "empty_message")
-        if ticket.status == "closed":
+        if ticket.status != "open":
             if not given.get("reopen"):
                 raise _RefusedError(409, "ticket_closed")
             self._desk.set_status(ticket, "open", actor={"role": "bot", **APP})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic_core import from_json
 import hitl_core as hitl
 from hitl_core.signatures import HmacScheme
 
-__all__ = ["SIGNATURE", "about", "state_of", "translate"]
+__all__ = ["SIGNATURE", "about", "facts_of", "state_of"]
 
 SIGNATURE = HmacScheme(
     "x-reference-signature",
@@ -22,14 +22,32 @@ SIGNATURE = HmacScheme(
 """How the helpdesk signs webhooks."""
 
 
-def translate(
-    event: Mapping[str, Any], *, connection: str, me: str, known: hitl.ParseWebhook | None = None
-) -> hitl.Event:
-    """Translate one event.
+def facts_of(
+    event: Mapping[str, Any],
+    *,
+    connection: str,
+    me: str,
+    known: hitl.ParseWebhook | None = None,
+    own: Collection[str] = (),
+) -> Sequence[hitl.Event]:
+    """Translate one event, which may hold two facts: an agent took or ended the ticket by answering.
 
     :param me: our own id there: what we did comes back as an echo.
     :param known: the delivery it came in, which knows whose session is whose; every session is ours without it.
+    :param own: ids of messages we sent, where there is no ``known``.
     """
+    first = _translate(event, connection=connection, me=me, known=known, own=own)
+    also = event.get("also")
+    if also is None or not isinstance(first, hitl.AgentMessage):
+        return [first]
+    common = {"event_id": f"{event['id']}:{also}", "occurred_at": first.occurred_at, "raw": event}
+    second = _EVENTS[also](event, {**common, "session": first.session})
+    return [second, first] if also == "ticket.assigned" else [first, second]
+
+
+def _translate(
+    event: Mapping[str, Any], *, connection: str, me: str, known: hitl.ParseWebhook | None, own: Collection[str]
+) -> hitl.Event:
     common: dict[str, Any] = {"event_id": event["id"], "occurred_at": event.get("at"), "raw": event}
     if event["type"] == "webhook.test":
         return hitl.Ignored(reason=hitl.IgnoredReason.TEST_PING, **common)
@@ -40,9 +58,10 @@ def translate(
     build = _EVENTS.get(event["type"])
     if build is None:
         return hitl.UnknownEvent(kind=event["type"], **common)
-    actor = event["actor"]
-    if actor["id"] == me:
-        return hitl.Ignored(reason=hitl.IgnoredReason.ECHO, message_id=_message_id(event), **common)
+    message = _message_id(event)
+    ours = message in own if known is None else message is not None and known.is_own_message(ticket, message)
+    if event["actor"]["id"] == me or ours:
+        return hitl.Ignored(reason=hitl.IgnoredReason.ECHO, message_id=message, **common)
     return build(event, common)
 
 
@@ -83,8 +102,12 @@ def _message(event: Mapping[str, Any], common: dict[str, Any]) -> hitl.Event:
         return hitl.Ignored(reason=hitl.IgnoredReason.END_USER, message_id=message["id"], **common)
     if not message["public"]:
         return hitl.Ignored(reason=hitl.IgnoredReason.INTERNAL_NOTE, message_id=message["id"], **common)
-    content = _read(message)
-    return hitl.AgentMessage(message_id=message["id"], agent=_agent(event), message=content, **common)
+    cls = hitl.AgentMessageUpdated if event["type"] == "message.updated" else hitl.AgentMessage
+    return cls(message_id=message["id"], agent=_agent(event), message=_read(message), **common)
+
+
+def _deleted(event: Mapping[str, Any], common: dict[str, Any]) -> hitl.Event:
+    return hitl.AgentMessageDeleted(message_id=event["message"]["id"], agent=_agent(event), **common)
 
 
 def _read(message: Mapping[str, Any]) -> hitl.Message:
@@ -109,11 +132,16 @@ def _unassigned(_: Mapping[str, Any], common: dict[str, Any]) -> hitl.Event:
     return hitl.AgentUnassigned(**common)
 
 
+_stopped = partial(_with_agent, partial(hitl.SessionStopped, reason=hitl.StopReason.AGENT_CLOSED))
+
 _EVENTS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], hitl.Event]] = {
     "message.created": _message,
+    "message.updated": _message,
+    "message.deleted": _deleted,
     "ticket.assigned": partial(_with_agent, hitl.AgentAssigned),
     "ticket.unassigned": _unassigned,
-    "ticket.closed": partial(_with_agent, partial(hitl.SessionStopped, reason=hitl.StopReason.AGENT_CLOSED)),
+    "ticket.solved": _stopped,
+    "ticket.closed": _stopped,
     "ticket.reopened": partial(_with_agent, hitl.SessionReopened),
     "ticket.tagged": _ignored,
 }

@@ -16,7 +16,7 @@ from hitl_core.media import load_media
 from hitl_core.relay import compose_opening
 from hitl_core.rendering import message_lines
 from hitl_core.testing.reference.auth import RotatingToken
-from hitl_core.testing.reference.events import SIGNATURE, about, state_of, translate
+from hitl_core.testing.reference.events import SIGNATURE, about, facts_of, state_of
 
 __all__ = ["ReferenceOptions", "ReferenceProvider", "ReferenceSettings"]
 
@@ -247,7 +247,9 @@ class ReferenceProvider:
         try:
             events = from_json(request.delivery.body)["events"]
             return hitl.Parsed(
-                events=tuple(translate(event, connection=self._ctx.key, me=me, known=request) for event in events)
+                events=tuple(
+                    fact for event in events for fact in facts_of(event, connection=self._ctx.key, me=me, known=request)
+                )
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = "the delivery is signed by the helpdesk, but holds no list of events"
@@ -313,7 +315,10 @@ class ReferenceProvider:
         path = f"tickets/{segment(request.session.id)}/events"
         params = {"after": request.cursor, "limit": request.limit}
         page = await self._call("list_events", "GET", path, params=params)
-        events = tuple(translate(event, connection=self._ctx.key, me=me) for event in page["events"])
+        own = request.own_message_ids
+        events = tuple(
+            fact for event in page["events"] for fact in facts_of(event, connection=self._ctx.key, me=me, own=own)
+        )
         return hitl.EventPage(events=events, state=state_of(page["ticket"]), cursor=page["cursor"], more=page["more"])
 
     @hitl.hookimpl

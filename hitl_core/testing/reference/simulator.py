@@ -94,6 +94,10 @@ class ReferenceSimulator(Simulator):
             b'{"account":"acct-1","events":[{"id":"evt-new","type":"ticket.levitated","ticket_id":"tck-1","at":null}]}'
         )
 
+    def foreign_body(self, body: bytes) -> bytes:
+        """Return the same events from the account next door."""
+        return body.replace(ACCOUNT.encode(), b"acct-2")
+
     # Seen by agents -------------------------------------------------------------------------------------------
 
     async def session(self, session_id: str) -> SimSession:
@@ -156,6 +160,36 @@ class ReferenceSimulator(Simulator):
         ticket = self.tickets[session_id]
         ticket.agent = None
         self.happened(ticket, "ticket.unassigned", actor=_person("agent", agent))
+
+    async def edit(self, session_id: str, message_id: str, text: str, *, agent: Agent) -> None:
+        """Change a message."""
+        ticket = self.tickets[session_id]
+        message = _message(ticket, message_id)
+        message["text"] = text
+        self.happened(ticket, "message.updated", actor=_person("agent", agent), message=self._told(message))
+
+    async def delete(self, session_id: str, message_id: str, *, agent: Agent) -> None:
+        """Take a message back."""
+        ticket = self.tickets[session_id]
+        message = _message(ticket, message_id)
+        ticket.messages.remove(message)
+        self.happened(ticket, "message.deleted", actor=_person("agent", agent), message={"id": message_id})
+
+    async def reply_and_assign(self, session_id: str, text: str, *, agent: Agent) -> None:
+        """Take it by answering, in one event."""
+        ticket = self.tickets[session_id]
+        ticket.agent = agent
+        self.write(ticket, text, actor=_person("agent", agent), also="ticket.assigned")
+
+    async def reply_and_close(self, session_id: str, text: str, *, agent: Agent) -> None:
+        """Answer and end it, in one event."""
+        ticket = self.tickets[session_id]
+        ticket.status = "closed"
+        self.write(ticket, text, actor=_person("agent", agent), also="ticket.closed")
+
+    async def solve(self, session_id: str, *, agent: Agent) -> None:
+        """End it, as far as agents can tell by now."""
+        self.set_status(self.tickets[session_id], "solved", actor=_person("agent", agent))
 
     async def close(self, session_id: str, *, agent: Agent) -> None:
         """End it."""
@@ -225,8 +259,12 @@ class ReferenceSimulator(Simulator):
         public: bool = True,
         files: Sequence[str] = (),
         tell: bool = True,
+        also: str | None = None,
     ) -> dict[str, Any]:
-        """Add a message; return the event that tells of it."""
+        """Add a message; return the event that tells of it.
+
+        :param also: type of what was done by writing it.
+        """
         message = {
             "id": self.new_id("msg"),
             "text": text,
@@ -236,14 +274,21 @@ class ReferenceSimulator(Simulator):
             "at": self.clock.now().isoformat(),
         }
         ticket.messages.append(message)
-        attached = [{"id": id_, "name": self.files[id_].name, "type": self.files[id_].content_type} for id_ in files]
-        return self.happened(ticket, "message.created", actor=actor, tell=tell, message={**message, "files": attached})
+        more = {"also": also} if also else {}
+        return self.happened(ticket, "message.created", actor=actor, tell=tell, message=self._told(message), **more)
+
+    def _told(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        files = [(id_, self.files[id_]) for id_ in message["files"]]
+        return {
+            **message,
+            "files": [{"id": id_, "name": file.name, "type": file.content_type} for id_, file in files],
+        }
 
     def set_status(self, ticket: Ticket, status: str, *, actor: Mapping[str, Any]) -> None:
         """Close or open; nothing happens when it is so already."""
         if ticket.status != status:
             ticket.status = status
-            self.happened(ticket, "ticket.closed" if status == "closed" else "ticket.reopened", actor=actor)
+            self.happened(ticket, "ticket.reopened" if status == "open" else f"ticket.{status}", actor=actor)
 
     def happened(
         self, ticket: Ticket, kind: str, *, actor: Mapping[str, Any], tell: bool = True, **more: Any
@@ -268,6 +313,17 @@ class ReferenceSimulator(Simulator):
     def tell(self, ticket: Ticket, *events: Mapping[str, Any]) -> None:
         """Send a webhook."""
         self.webhooks.emit({"account": ACCOUNT, "events": list(events)}, session_id=ticket.id)
+
+
+def _message(ticket: Ticket, message_id: str) -> dict[str, Any]:
+    """Return one of a ticket's messages.
+
+    :raises KeyError: there is none of that id.
+    """
+    for message in ticket.messages:
+        if message["id"] == message_id:
+            return message
+    raise KeyError(message_id)
 
 
 def _person(role: str, agent: Agent) -> dict[str, Any]:
