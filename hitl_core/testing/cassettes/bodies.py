@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -72,13 +72,14 @@ def unpacked(body: bytes, encoding: str) -> bytes | None:
     return None
 
 
-def load_json(text: str) -> Any:
+def load_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """Parse JSON.
 
+    :param pairs: makes an object of its pairs; ``dict`` when left out.
     :raises ValueError: it is none, is nested too deeply, or holds a number that JSON does not know.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -23,6 +23,7 @@ __all__ = ["dump", "load", "provider_of", "read", "write"]
 
 _VERSION: Final = 1
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNICODE_BREAKS: Final = frozenset("\x85\u2028\u2029")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -33,7 +34,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    # Unicode's line breaks would come back as blanks unless they are escaped.
+    style = '"' if _UNICODE_BREAKS & {*text} else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_text)
