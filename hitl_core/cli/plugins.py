@@ -17,6 +17,7 @@ COMMANDS: Final = "hitl.commands"
 # Imported when asked for, so that `hitl --version` stays quick.
 _OWN: Final = {
     "check": ("hitl_core.cli.check:check", "Check an account: credentials, permissions, webhooks."),
+    "new-provider": ("hitl_core.cli.new_provider:new_provider", "Write a new provider package that works at once."),
     "providers": ("hitl_core.cli.providers:providers", "List the installed providers."),
     "simulate": ("hitl_core.cli.simulate:simulate", "Run a vendor's simulator on this machine."),
     "verify-webhook": ("hitl_core.cli.webhook:verify_webhook", "Tell whether a webhook delivery is genuine."),
