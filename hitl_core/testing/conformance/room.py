@@ -149,14 +149,20 @@ class Room:
         given["user"] = fields.pop("user", None) or await self.user()
         return self.connection.plan_start(**{**given, **fields})
 
-    async def run(self, plan: calls.StartPlan) -> HitlSession:
-        """Carry a planned start out, as the bridge would, and note what it made."""
+    async def run(self, plan: calls.StartPlan, *, found: calls.StartedSession | None = None) -> HitlSession:
+        """Carry a planned start out, as the bridge would, and note what it made.
+
+        :param found: what a look-up says of the first step, which is then not taken again.
+        """
         resume: dict[str, Any] | None = None
         session: HitlSession | None = None
         started = calls.StartedSession()
         ids: list[str] = []
         for step in range(20):
-            started = await self.connection.begin(plan, resume=resume, step=step)
+            if found is not None and step == 0:
+                started = found
+            else:
+                started = await self.connection.begin(plan, resume=resume, step=step)
             ids += started.ids
             session, resume = started.session or session, started.resume
             if resume is None:

@@ -7,6 +7,7 @@ from hitl_core.testing.conformance.contract import ContractTests
 from hitl_core.testing.conformance.events import EventTests
 from hitl_core.testing.conformance.failures import FailureTests
 from hitl_core.testing.conformance.records import RecordTests
+from hitl_core.testing.conformance.searching import SearchTests
 from hitl_core.testing.conformance.secrecy import SecrecyTests
 from hitl_core.testing.conformance.sending import SendTests
 from hitl_core.testing.conformance.starting import StartTests
@@ -24,6 +25,7 @@ class ProviderConformance(
     StopTests,
     AuthenticityTests,
     EventTests,
+    SearchTests,
     RecordTests,
     FailureTests,
     SecrecyTests,

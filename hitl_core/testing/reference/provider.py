@@ -278,13 +278,14 @@ class ReferenceProvider:
 
     @hitl.hookimpl
     async def find_session(self, request: hitl.FindSession) -> hitl.Finding:
-        """Look for a ticket with our id."""
+        """Look for a ticket with our id that was opened since and is not accounted for."""
         start = request.request
         if start.external_id is None:
             return hitl.Inconclusive()
         found = await self._call("find_session", "GET", "tickets", params={"external_id": start.external_id})
         for ticket in found["tickets"]:
-            if ticket["id"] not in request.known_ids:
+            recent = datetime.fromisoformat(ticket["created_at"]) >= request.sent_after
+            if recent and ticket["id"] not in request.known_ids:
                 relayed = compose_opening(start.description, start.relay, self.info.limits.opening)[1]
                 return hitl.Found(
                     started=hitl.StartedSession(session=self._session(ticket), relayed=relayed, cursor="0")

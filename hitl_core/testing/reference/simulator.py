@@ -31,6 +31,7 @@ class Ticket:
     options: dict[str, Any] = field(default_factory=dict)
     status: str = "open"
     agent: Agent | None = None
+    created_at: datetime | None = None
     updated_at: datetime | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Ticket:
             "external_id": self.external_id,
             "customer_id": self.customer_id,
             "assignee": self.agent.model_dump(mode="json") if self.agent else None,
+            "created_at": self.created_at.isoformat() if self.created_at else None,
             "updated_at": self.updated_at.isoformat() if self.updated_at else None,
         }
 
@@ -246,7 +248,8 @@ class ReferenceSimulator(Simulator):
 
     def create_ticket(self, title: str, customer_id: str | None, **more: Any) -> Ticket:
         """Open a ticket."""
-        ticket = Ticket(self.new_id("tck"), title, customer_id, updated_at=self.clock.now(), **more)
+        now = self.clock.now()
+        ticket = Ticket(self.new_id("tck"), title, customer_id, created_at=now, updated_at=now, **more)
         self.tickets[ticket.id] = ticket
         return ticket
 
