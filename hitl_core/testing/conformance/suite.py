@@ -6,10 +6,12 @@ from hitl_core.testing.conformance.authenticity import AuthenticityTests
 from hitl_core.testing.conformance.contract import ContractTests
 from hitl_core.testing.conformance.events import EventTests
 from hitl_core.testing.conformance.failures import FailureTests
+from hitl_core.testing.conformance.history import HistoryTests
 from hitl_core.testing.conformance.records import RecordTests
 from hitl_core.testing.conformance.searching import SearchTests
 from hitl_core.testing.conformance.secrecy import SecrecyTests
 from hitl_core.testing.conformance.sending import SendTests
+from hitl_core.testing.conformance.sessions import SessionTests
 from hitl_core.testing.conformance.starting import StartTests
 from hitl_core.testing.conformance.stopping import StopTests
 from hitl_core.testing.conformance.users import UserTests
@@ -21,6 +23,8 @@ class ProviderConformance(
     ContractTests,
     UserTests,
     StartTests,
+    HistoryTests,
+    SessionTests,
     SendTests,
     StopTests,
     AuthenticityTests,
