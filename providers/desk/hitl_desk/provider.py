@@ -122,8 +122,10 @@ class DeskProvider:
 
     @hitl.hookimpl(specname="create_user")
     async def put_customer(self, request: hitl.CreateUser) -> hitl.ExternalUser:
-        """Write what is known of the customer; what is not given stays as it is (behaviour F35)."""
-        user = request.user
+        """Write what is known of the customer; a name, and what is not given, stays as it is (behaviour F35)."""
+        user, known = request.user, request.known
+        if known is not None and not (user.external_id or user.email):
+            return known  # there is nothing else to find them by
         fields: dict[str, Any] = {
             "name": user.name,
             "email": user.email,
@@ -135,6 +137,7 @@ class DeskProvider:
             "PUT",
             f"v1/customers/{segment(user.external_id or user.email or request.key)}",
             operation="create_user",
+            params={"rename": False},
             json={name: value for name, value in fields.items() if value is not None},
             repeatable=True,
         )

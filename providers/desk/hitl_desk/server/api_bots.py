@@ -89,10 +89,11 @@ async def put_customer(
         _Stored,
     ],
     body: bodies.CustomerFields,
+    rename: Annotated[bool, Query(description="Whether a name the customer has already is replaced.")] = True,
 ) -> answers.Customer:
     """Write what is known of a customer. Fields left out stay as they are."""
     async with bot.desk.write() as unit:
-        customer, created = await customers.put_customer(unit, bot.id, external_id, body)
+        customer, created = await customers.put_customer(unit, bot.id, external_id, body, rename=rename)
     response.status_code = 201 if created else 200
     return customer
 

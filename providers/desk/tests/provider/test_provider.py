@@ -32,6 +32,12 @@ async def test_f35_an_existing_customer_keeps_what_is_not_given(connection, room
     assert (customer["name"], customer["email"], customer["phone"]) == ("Grace", "grace@example.com", "123")
 
 
+async def test_a_customer_who_is_known_needs_no_other_id(connection):
+    known = await connection.create_user(name="Grace", idempotency_key="first")
+    again = await connection.create_user(name="Grace", known=known, idempotency_key="second")
+    assert again == known
+
+
 async def test_customers_without_a_name_or_with_odd_ids_are_welcome(connection):
     ids = [(await connection.create_user(external_id=id_)).id for id_ in ("a/b?c#d", "ünï cödé", "..x", "a@b.c")]
     assert len(set(ids)) == 4

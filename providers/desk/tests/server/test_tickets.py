@@ -80,6 +80,17 @@ async def test_a_customer_keeps_what_is_not_given_anew(bot):
     assert (await bot.put(path, json={})).json() == customer
 
 
+async def test_a_customer_is_renamed_unless_the_bot_asks_not_to(bot):
+    path, keep = "/v1/customers/u-18", {"rename": "false"}
+    await bot.put(path, json={})
+    names = [
+        (await bot.put(path, json={"name": name, "phone": phone}, params=params)).json()["name"]
+        for name, phone, params in [("Ada", "1", keep), ("Grace", "2", keep), ("Grace", "3", {}), (None, "4", keep)]
+    ]
+    assert names == ["Ada", "Ada", "Grace", "Grace"]
+    assert (await bot.put(path, json={})).json()["phone"] == "4"
+
+
 async def test_a_ticket_takes_first_messages_and_finds_itself_by_external_id(bot, open_ticket, says):
     ticket = await open_ticket(
         external_id="conv-9",

@@ -20,10 +20,11 @@ _t = tables.customers
 
 
 async def put_customer(
-    unit: Unit, bot_id: str, external_id: str, fields: CustomerFields
+    unit: Unit, bot_id: str, external_id: str, fields: CustomerFields, *, rename: bool = True
 ) -> tuple[answers.Customer, bool]:
     """Write what is given of a customer, and leave the rest.
 
+    :param rename: replace a name that is there.
     :returns: the customer, and whether they are new.
     """
     given: dict[str, Any] = fields.model_dump(mode="json", exclude_unset=True)
@@ -46,6 +47,8 @@ async def put_customer(
     if row is not None:
         return customer_answer(row), True
     which = sa.and_(_t.c.bot_id == bot_id, _t.c.external_id == external_id)
+    if "name" in given and not rename:
+        given["name"] = sa.func.coalesce(_t.c.name, given["name"])
     values = {**given, "updated_at": unit.now} if given else {"updated_at": _t.c.updated_at}
     changed = await unit.conn.execute(sa.update(_t).where(which).values(values).returning(_t))
     return customer_answer(changed.one()), False

@@ -40,9 +40,18 @@ def agent_answer(row: Mapping[str, Any]) -> answers.Agent:
 
 
 async def add_agent(
-    unit: Unit, *, email: str, name: str, password_hash: str | None, avatar_url: str | None
+    unit: Unit,
+    *,
+    email: str,
+    name: str,
+    password_hash: str | None = None,
+    avatar_url: str | None = None,
+    id: str | None = None,
 ) -> Mapping[str, Any]:
-    """Create an agent, or change the one with that e-mail address; a password left out stays as it is."""
+    """Create an agent, or change the one with that e-mail address; a password left out stays as it is.
+
+    :param id: of a new agent, where it has to be known beforehand; random when left out.
+    """
     address = email.strip().lower()
     values: dict[str, Any] = {"name": name, "active": True}
     if avatar_url is not None:
@@ -57,7 +66,7 @@ async def add_agent(
             await unit.conn.execute(sa.delete(tables.sessions).where(tables.sessions.c.agent_id == changed.id))
         return dict(changed._asdict())
     created = await unit.conn.execute(
-        sa.insert(_a).values(id=new_id("agt"), email=address, created_at=unit.now, **values).returning(_a)
+        sa.insert(_a).values(id=id or new_id("agt"), email=address, created_at=unit.now, **values).returning(_a)
     )
     return dict(created.one()._asdict())
 
@@ -88,12 +97,13 @@ async def login_link(unit: Unit, agent_id: str) -> str:
     return token
 
 
-async def add_bot(unit: Unit, name: str) -> tuple[Mapping[str, Any], str]:
+async def add_bot(unit: Unit, name: str, *, token: str | None = None) -> tuple[Mapping[str, Any], str]:
     """Connect a bot.
 
+    :param token: where it has to be known beforehand, which is no secret then; random when left out.
     :returns: the bot, and its token, which is shown this once only.
     """
-    token = new_token("dbk_")
+    token = token or new_token("dbk_")
     created = await unit.conn.execute(
         sa.insert(_b)
         .values(id=new_id("bot"), name=name, token_hash=digest(token), enabled=True, created_at=unit.now)

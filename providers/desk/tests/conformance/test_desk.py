@@ -1,0 +1,25 @@
+"""The desk's provider keeps the contract, with the real desk as its own simulator."""
+
+import pytest
+from hitl_desk.simulator import DeskSimulator
+
+from hitl_core.clock import SystemClock
+from hitl_core.testing.conformance import ProviderConformance
+
+
+class TestDesk(ProviderConformance):
+    @pytest.fixture
+    def provider(self):
+        return "desk"
+
+    @pytest.fixture
+    def clock(self):
+        return SystemClock()
+
+    @pytest.fixture
+    def simulator(self, clock, desk_data):
+        return DeskSimulator(clock=clock, data_dir=desk_data)
+
+
+class TestDeskOnAPort(TestDesk):
+    level = "served"
