@@ -6,6 +6,7 @@ from hitl_core.testing.conformance.rules import standard_tests
 from . import (
     mutants_authenticity,
     mutants_contract,
+    mutants_deliveries,
     mutants_events,
     mutants_failures,
     mutants_history,
@@ -29,6 +30,7 @@ GROUPS = (
     mutants_sending,
     mutants_stopping,
     mutants_authenticity,
+    mutants_deliveries,
     mutants_events,
     mutants_searching,
     mutants_records,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hitl_core.testing.conformance.authenticity import AuthenticityTests
 from hitl_core.testing.conformance.contract import ContractTests
+from hitl_core.testing.conformance.deliveries import DeliveryTests
 from hitl_core.testing.conformance.events import EventTests
 from hitl_core.testing.conformance.failures import FailureTests
 from hitl_core.testing.conformance.history import HistoryTests
+from hitl_core.testing.conformance.nonsense import NonsenseTests
 from hitl_core.testing.conformance.records import RecordTests
 from hitl_core.testing.conformance.searching import SearchTests
 from hitl_core.testing.conformance.secrecy import SecrecyTests
@@ -28,6 +30,8 @@ class ProviderConformance(
     SendTests,
     StopTests,
     AuthenticityTests,
+    DeliveryTests,
+    NonsenseTests,
     EventTests,
     SearchTests,
     RecordTests,

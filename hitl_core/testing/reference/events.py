@@ -80,11 +80,15 @@ def about(body: bytes) -> tuple[str | None, list[str], list[str]]:
     try:
         content = from_json(body)
         events = content["events"]
-        tickets = {event["ticket_id"] for event in events if event.get("ticket_id")}
-        external = {event["external_id"] for event in events if event.get("external_id")}
+        tickets = {event["ticket_id"] for event in events if _is_id(event.get("ticket_id"))}
+        external = {event["external_id"] for event in events if _is_id(event.get("external_id"))}
         return str(content["account"]), sorted(tickets), sorted(external)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None, [], []
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _message_id(event: Mapping[str, Any]) -> str | None:
