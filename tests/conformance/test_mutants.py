@@ -5,8 +5,10 @@ from hitl_core.testing.conformance.rules import standard_tests
 
 from . import (
     mutants_authenticity,
+    mutants_changes,
     mutants_contract,
     mutants_deliveries,
+    mutants_downloads,
     mutants_events,
     mutants_failures,
     mutants_history,
@@ -34,6 +36,8 @@ GROUPS = (
     mutants_events,
     mutants_searching,
     mutants_records,
+    mutants_changes,
+    mutants_downloads,
     mutants_failures,
     mutants_secrecy,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hitl_core.testing.conformance.authenticity import AuthenticityTests
+from hitl_core.testing.conformance.changes import ChangeTests
 from hitl_core.testing.conformance.contract import ContractTests
 from hitl_core.testing.conformance.deliveries import DeliveryTests
+from hitl_core.testing.conformance.downloads import DownloadTests
 from hitl_core.testing.conformance.events import EventTests
 from hitl_core.testing.conformance.failures import FailureTests
 from hitl_core.testing.conformance.history import HistoryTests
@@ -35,6 +37,8 @@ class ProviderConformance(
     EventTests,
     SearchTests,
     RecordTests,
+    ChangeTests,
+    DownloadTests,
     FailureTests,
     SecrecyTests,
 ):
