@@ -9,6 +9,19 @@ export function hashOf(view, ticket = null) {
   return ticket ? `#/${view}/${encodeURIComponent(ticket)}` : `#/${view}`;
 }
 
+/** What agents may want to see first: what is theirs, else what waits for anybody. */
+const LANDING = ["mine", "unassigned", "all"];
+let landed = false;
+
+/** As long as the agent has gone nowhere, show the first view that has something in it. */
+function land() {
+  if (landed || !store.counts) return;
+  const view = LANDING.find((one) => store.counts[one] > 0);
+  const gone = location.hash !== "" || byId("search").value !== "";
+  landed = gone || view !== undefined;
+  if (!gone && view && view !== store.view) go(view, null, { replace: true });
+}
+
 function decode(part) {
   try {
     return decodeURIComponent(part);
@@ -74,5 +87,6 @@ export function startRouter() {
   }
   sessionStorage.removeItem("desk.return");
   addEventListener("hashchange", () => follow());
+  store.on("counts", land);
   follow({ first: true });
 }
