@@ -51,6 +51,15 @@ class Page:
     def open(self, url: str) -> None:
         self.driver.get(url)
 
+    def resize(self, width: int, height: int) -> None:
+        """Lay the page out for another screen, also for one narrower than the browser's own window can be."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run a script in the page; one that returns a promise is waited for."""
+        return self.driver.execute_script(script, *arguments)
+
     def all(self, testid: str, **data: str) -> list[Any]:
         attributes = "".join(f'[data-{name}="{value}"]' for name, value in data.items())
         return self.driver.find_elements(By.CSS_SELECTOR, f'[data-testid="{testid}"]{attributes}')

@@ -4,6 +4,20 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+# Several layouts before the page hears of the first, as when a window's edge is dragged across the widths at which it
+# is arranged anew. The padding is what keeps the browser from holding the place by itself.
+DRAG = """
+    const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const content = document.querySelector('#thread-content');
+    for (const padding of arguments[0]) {
+      content.style.padding = `0 ${padding}px`;
+      content.getBoundingClientRect();
+    }
+    return frame().then(frame).then(frame);
+"""
+BELOW = "const view = document.querySelector('#thread-scroll');"
+BELOW += "return view.scrollHeight - view.scrollTop - view.clientHeight"
+
 
 def hand_over(customer, *lines):
     for line in (*lines, "/human"):
@@ -44,3 +58,18 @@ def test_the_inbox_shows_where_somebody_waits_until_the_agent_goes_elsewhere(cus
     agent.until(lambda: len(agent.all("ticket-row")) == 2, "both who wait")
     assert agent.run("return location.hash") == "#/unassigned"
     assert agent.problems() == []
+
+
+def test_the_newest_message_stays_in_sight_while_the_window_is_dragged_narrower(customer, agent):
+    hand_over(customer, *(f"Line {number}: " + "the lamp arrived broken, " * 12 + "again" for number in range(6)))
+    agent.one("ticket-row").click()
+    agent.see("transcript", "Line 5")
+    agent.until(lambda: agent.run(BELOW) == 0, "the end of the conversation")
+    for paddings in ((200,), (0, 100), (200,), (50, 0, 150)):
+        agent.run(DRAG, paddings)
+        assert agent.run(BELOW) == 0, paddings
+    # Who reads further up is left in peace.
+    agent.run("document.querySelector('#thread-scroll').scrollTop = 40")
+    agent.run(DRAG, ())
+    agent.run(DRAG, (150, 0, 150))
+    assert agent.run(BELOW) > 200

@@ -6,6 +6,8 @@ export class Scroller {
   #pinned = true;
   #placed = false;
   #top = 0;
+  /** Heights of content and view when the place was last looked at. */
+  #heights = [0, 0];
 
   /**
    * @param view the element that scrolls.
@@ -77,15 +79,25 @@ export class Scroller {
   }
 
   #grown() {
+    this.#heights = [this.view.scrollHeight, this.view.clientHeight];
     if (this.#pinned) this.#end();
   }
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.view;
+    const [content, view] = this.#heights;
+    const resized = content !== scrollHeight || view !== clientHeight;
+    this.#heights = [scrollHeight, clientHeight];
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    // A picture that has just loaded also puts the end further away; only moving up means reading.
-    if (atEnd || scrollTop < this.#top) this.#pinned = atEnd;
-    this.#top = scrollTop;
+    if (atEnd) {
+      this.#pinned = true;
+    } else if (this.#pinned && resized) {
+      // A picture has just loaded, or the window is being narrowed: nobody moved.
+      this.#end();
+    } else if (scrollTop < this.#top) {
+      this.#pinned = false;
+    }
+    this.#top = this.view.scrollTop;
     if (this.#pinned) this.jump.hidden = true;
   }
 }
