@@ -17,6 +17,13 @@ DRAG = """
 """
 BELOW = "const view = document.querySelector('#thread-scroll');"
 BELOW += "return view.scrollHeight - view.scrollTop - view.clientHeight"
+OUTSIDE = """
+    const wide = document.documentElement.clientWidth;
+    const shown = (element) => !element.closest('.sr-only, .table-scroll, svg') && element.getClientRects().length > 0;
+    const elements = [...document.querySelectorAll('body *')].filter(shown);
+    const outside = elements.filter((element) => element.getBoundingClientRect().right > wide + 1);
+    return [document.documentElement.scrollWidth - wide, outside.map((element) => element.outerHTML.slice(0, 80))];
+"""
 
 
 def hand_over(customer, *lines):
@@ -73,3 +80,14 @@ def test_the_newest_message_stays_in_sight_while_the_window_is_dragged_narrower(
     agent.run(DRAG, ())
     agent.run(DRAG, (150, 0, 150))
     assert agent.run(BELOW) > 200
+
+
+def test_the_page_of_bots_fits_a_phone(agent):
+    agent.resize(390, 844)
+    agent.open(agent.driver.current_url.partition("#")[0] + "/bots")
+    agent.one("bot-row")
+    assert agent.run(OUTSIDE) == [0, []]
+    agent.click("bot-deliveries")
+    agent.see("bots-table", "Nothing was posted")
+    assert agent.run(OUTSIDE) == [0, []]
+    assert agent.problems() == []

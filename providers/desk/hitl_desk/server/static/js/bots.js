@@ -71,10 +71,10 @@ function deliveries(bot) {
   if (phase !== "ready") return h("p", { class: "notice notice-error", role: "alert" }, phase);
   if (rows.length === 0) return h("p", { class: "muted" }, "Nothing was posted to this bot lately. Bots without a webhook endpoint fetch their events themselves.");
   const head = ["When", "Event", "State", "Attempts", "Last answer"].map((name) => h("th", { scope: "col" }, name));
-  return h("table", { class: "table table-small" },
+  return h("div", { class: "table-scroll" }, h("table", { class: "table table-small" },
     h("caption", { class: "sr-only" }, `Webhook deliveries to ${bot.name}`),
     h("thead", null, h("tr", null, head, h("th", { scope: "col" }, h("span", { class: "sr-only" }, "Action")))),
-    h("tbody", null, rows.map((delivery) => deliveryLine(bot, delivery))));
+    h("tbody", null, rows.map((delivery) => deliveryLine(bot, delivery)))));
 }
 
 function botLine(bot) {
@@ -93,8 +93,8 @@ function botLine(bot) {
   return h("tr", { dataset: { testid: "bot-row", botId: bot.id } },
     h("th", { scope: "row" }, h("span", { class: "bot-name" }, avatar(bot, { size: "small", role: "bot" }), bot.name)),
     h("td", null, h("label", { class: "switch-cell" }, box, h("span", null, bot.enabled ? "On" : "Off"))),
-    h("td", null, timeElement(bot.last_seen_at, "ago") ?? "Never"),
-    h("td", null, timeElement(bot.created_at, "date")),
+    h("td", { dataset: { label: "Last seen" } }, timeElement(bot.last_seen_at, "ago") ?? "Never"),
+    h("td", { dataset: { label: "Since" } }, timeElement(bot.created_at, "date")),
     h("td", { class: "actions" }, more));
 }
 
