@@ -1,6 +1,7 @@
 """The desk's pages where they are tight: narrow screens, first views, long texts."""
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
 
@@ -91,3 +92,15 @@ def test_the_page_of_bots_fits_a_phone(agent):
     agent.see("bots-table", "Nothing was posted")
     assert agent.run(OUTSIDE) == [0, []]
     assert agent.problems() == []
+
+
+def test_a_skip_link_is_not_to_be_seen_before_it_has_the_focus(agent):
+    look = """
+        const link = document.querySelector('.skip-link');
+        return [getComputedStyle(link).boxShadow, link.getBoundingClientRect().bottom > 0];
+    """
+    assert agent.run(look) == ["none", False]
+    agent.run("document.activeElement.blur()")
+    agent.driver.switch_to.active_element.send_keys(Keys.TAB)
+    shadow, visible = agent.run(look)
+    assert (shadow != "none", visible) == (True, True)
