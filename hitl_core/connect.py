@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr, ValidationError
 
-from hitl_core._http import AsgiApp, Budget, HttpClient, MemoryBudget, Transport, as_transport
+from hitl_core._http import AsgiApp, Budget, HttpClient, MemoryBudget, Transport, UnusableSecretError, as_transport
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.connection import Connection
 from hitl_core.context import Fetch, ProviderContext, current_deadline
@@ -137,6 +137,9 @@ def connect_class(
     around = load_extensions(extensions)
     try:
         provider = cls(context)
+    except UnusableSecretError as error:
+        msg = f"settings of provider {info.name!r}: {_setting_of(valid, error.secret)}{error}"
+        raise ConfigurationError(msg) from None  # the same, without the name of the setting
     except ConfigurationError:
         raise
     except Exception as error:  # a provider is somebody else's code
@@ -182,6 +185,12 @@ def _alias(alias: str) -> str:
         msg = f"alias {alias!r} must be a plain name without slashes"
         raise ConfigurationError(msg)
     return alias
+
+
+def _setting_of(settings: ProviderSettings, secret: SecretStr) -> str:
+    """Return ``"setting 'token': "`` for the setting that holds a secret, or nothing."""
+    names = [name for name in type(settings).model_fields if getattr(settings, name) is secret]
+    return f"setting {names[0]!r}: " if names else ""
 
 
 def _secrets(settings: ProviderSettings) -> list[SecretStr]:

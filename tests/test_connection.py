@@ -420,6 +420,12 @@ def test_bad_settings_are_refused_by_name_and_never_quoted(settings, sentence):
     assert "hitl providers show memory" in str(caught.value)
 
 
+def test_a_secret_no_header_can_carry_is_named_by_its_setting():
+    with pytest.raises(hitl.ConfigurationError, match=r"setting 'token': .*copy it again") as caught:
+        hitl.connect("desk", base_url="https://desk.example", token="dbk_SECRET\n")
+    assert "SECRET" not in str(caught.value)
+
+
 def test_an_alias_is_a_plain_name():
     with pytest.raises(hitl.ConfigurationError, match="plain name without slashes"):
         connect_class(MemoryProvider, alias="a/b", helpdesk=MemoryHelpdesk())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hitl_core._http.asgi import AsgiTransport
-from hitl_core._http.auth import Auth, BasicAuth, BearerAuth, HeaderAuth
+from hitl_core._http.auth import Auth, BasicAuth, BearerAuth, HeaderAuth, UnusableSecretError
 from hitl_core._http.budget import ACCOUNT, Budget, LimitsParser, MemoryBudget, RateObservation, common_limits
 from hitl_core._http.choice import as_transport
 from hitl_core._http.client import HttpClient, RequestOptions
@@ -50,6 +50,7 @@ __all__ = [
     "StreamedResponse",
     "Transport",
     "TransportFailure",
+    "UnusableSecretError",
     "VendorError",
     "as_transport",
     "common_limits",

@@ -12,7 +12,15 @@ from pydantic import SecretStr
 from hitl_core.errors import ConfigurationError
 from hitl_core.logs import register_secret
 
-__all__ = ["Auth", "BasicAuth", "BearerAuth", "HeaderAuth"]
+__all__ = ["Auth", "BasicAuth", "BearerAuth", "HeaderAuth", "UnusableSecretError"]
+
+
+class UnusableSecretError(ConfigurationError):
+    """A header cannot carry the secret, as after careless copying; whoever has the settings can tell which it is."""
+
+    def __init__(self, message: str, secret: SecretStr) -> None:
+        super().__init__(message)
+        self.secret = secret
 
 
 class Auth(Protocol):
@@ -92,5 +100,5 @@ def _clean(secret: SecretStr) -> SecretStr:
             "the secret is empty, or holds blanks, line breaks or other characters a header cannot carry; "
             "copy it again without what surrounds it"
         )
-        raise ConfigurationError(msg)
+        raise UnusableSecretError(msg, secret)
     return secret
