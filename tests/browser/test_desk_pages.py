@@ -1,6 +1,7 @@
 """The desk's pages where they are tight: narrow screens, first views, long texts."""
 
 import pytest
+from hitl_desk.server.content import MAX_TEXT
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
@@ -18,6 +19,11 @@ DRAG = """
 """
 BELOW = "const view = document.querySelector('#thread-scroll');"
 BELOW += "return view.scrollHeight - view.scrollTop - view.clientHeight"
+TYPE = """
+    const box = document.querySelector('#composer-text');
+    box.value = arguments[0].repeat(arguments[1]);
+    box.dispatchEvent(new Event('input', { bubbles: true }));
+"""
 OUTSIDE = """
     const wide = document.documentElement.clientWidth;
     const shown = (element) => !element.closest('.sr-only, .table-scroll, svg') && element.getClientRects().length > 0;
@@ -104,3 +110,20 @@ def test_a_skip_link_is_not_to_be_seen_before_it_has_the_focus(agent):
     agent.driver.switch_to.active_element.send_keys(Keys.TAB)
     shadow, visible = agent.run(look)
     assert (shadow != "none", visible) == (True, True)
+
+
+def test_the_composer_counts_characters_only_near_the_desks_limit(customer, agent):
+    hand_over(customer, "Where is my lamp?")
+    agent.one("ticket-row").click()
+    agent.type("composer-text", "x")
+
+    def counted(character, times):
+        agent.run(TYPE, character, times)
+        shown = [each.text for each in agent.all("composer-count") if each.is_displayed()]
+        return shown, agent.one("composer-send").is_enabled()
+
+    assert counted("x", MAX_TEXT // 2) == ([], True)
+    assert counted("x", MAX_TEXT - 1000) == ([f"{MAX_TEXT - 1000:,} of {MAX_TEXT:,} characters"], True)
+    assert counted("😀", MAX_TEXT) == ([f"{MAX_TEXT:,} of {MAX_TEXT:,} characters"], True)
+    assert counted("x", MAX_TEXT + 20) == (["20 too many characters"], False)
+    assert counted("x", 10) == ([], True)

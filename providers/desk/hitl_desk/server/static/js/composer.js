@@ -11,11 +11,14 @@ import { choose, onChoice, settings } from "./settings.js";
 import { store } from "./store.js";
 import { toNewest } from "./thread.js";
 import { moment } from "./time.js";
-import { toast } from "./toast.js";
+import { announce, toast } from "./toast.js";
 import { MOST_FILES, addFiles, cancelUpload, isUploading, retryUpload, uploadsOf } from "./uploads.js";
 import { sizeText } from "./urls.js";
 
 const TALLEST = 240;
+/** Most characters the desk takes in one message, and from how many on the composer counts them. */
+const LONGEST = 65_536;
+const NEARLY = LONGEST * 0.95;
 const MODES = ["reply", "note"];
 
 let shown = "";
@@ -67,13 +70,32 @@ function drawUploads() {
   drawSend();
 }
 
+/** How many characters the desk will count, which are not JavaScript's where a text has emoji; exact near the limit. */
+function lengthOf(text) {
+  return text.length < NEARLY ? text.length : [...text].length;
+}
+
+function drawCount(text) {
+  const place = byId("composer-count");
+  const length = lengthOf(text);
+  const over = length > LONGEST;
+  if (over && !place.classList.contains("is-over")) announce("The text is too long to be sent.");
+  place.hidden = length < NEARLY;
+  place.classList.toggle("is-over", over);
+  box().setAttribute("aria-invalid", String(over));
+  const shown = (number) => number.toLocaleString("en");
+  place.textContent = over ? `${shown(length - LONGEST)} too many characters` : `${shown(length)} of ${shown(LONGEST)} characters`;
+  return over;
+}
+
 function drawSend() {
   const ticket = ticketId();
   const current = mode();
   const { text, attachments } = draft(ticket, current);
   const uploading = isUploading(ticket, current);
+  const tooLong = drawCount(text.trim());
   const button = byId("send");
-  button.disabled = uploading || (text.trim() === "" && attachments.length === 0);
+  button.disabled = uploading || tooLong || (text.trim() === "" && attachments.length === 0);
   const confirming = byId("collision").dataset.warning && current === "reply";
   fill(button, uploading ? "Uploading…" : current === "note" ? [icon("lock"), "Add note"] : confirming ? "Send anyway" : "Send reply");
   for (const one of MODES) byId(`mode-${one}`).querySelector(".mode-draft").hidden = one === current || !hasDraft(ticket, one);
