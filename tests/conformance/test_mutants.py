@@ -4,8 +4,10 @@ from hitl_core.testing.conformance import ProviderConformance
 from hitl_core.testing.conformance.rules import standard_tests
 
 from . import (
+    mutants_account,
     mutants_authenticity,
     mutants_changes,
+    mutants_completeness,
     mutants_contract,
     mutants_deliveries,
     mutants_downloads,
@@ -25,6 +27,7 @@ from .mutation import MUTANTS, suite_for
 
 GROUPS = (
     mutants_contract,
+    mutants_account,
     mutants_users,
     mutants_starting,
     mutants_history,
@@ -40,6 +43,7 @@ GROUPS = (
     mutants_downloads,
     mutants_failures,
     mutants_secrecy,
+    mutants_completeness,
 )
 
 for _number, (_test, _mutants) in enumerate(sorted(MUTANTS.items())):

@@ -1,27 +1,50 @@
 """Vendors that can do less than the reference helpdesk pass the kit as well, each by the rules that apply to it."""
 
-from dataclasses import replace
+import itertools
 
 import pytest
 
+import hitl_core as hitl
+from hitl_core.spec import CAPABILITY_HOOKS
 from hitl_core.testing.reference import ReferenceProvider
 
 from .mutation import ReferenceSuite
+from .variants import changed, declaring
 
 
 class PlainProvider(ReferenceProvider):
     """A vendor without notes, whose stop carries no text."""
 
     __module__ = ReferenceProvider.__module__  # not a package somebody is writing, with points still to do
-    info = replace(
-        ReferenceProvider.info,
-        capabilities=ReferenceProvider.info.capabilities.model_copy(
-            update={"stop_message": False, "internal_notes": False}
-        ),
-    )
+    info = declaring(stop_message=False, internal_notes=False)
+
+
+class LeanProvider(ReferenceProvider):
+    """A vendor that can do what every vendor can, and nothing else."""
+
+    __module__ = ReferenceProvider.__module__
+    info = declaring(**dict(hitl.Capabilities()))
+
+    async def _call(self, operation, method, path, **request):
+        request.pop("key", None)
+        return await super()._call(operation, method, path, **request)
+
+    @hitl.hookimpl(specname="send_message")
+    async def add_message(self, request):
+        return await super().add_message(changed(request, reopen=False))
+
+
+for hook in itertools.chain(*CAPABILITY_HOOKS.values()):
+    setattr(LeanProvider, hook, None)
 
 
 class TestPlainVendor(ReferenceSuite):
     @pytest.fixture
     def provider(self):
         return PlainProvider
+
+
+class TestLeanVendor(ReferenceSuite):
+    @pytest.fixture
+    def provider(self):
+        return LeanProvider

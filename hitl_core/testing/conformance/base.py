@@ -17,7 +17,7 @@ from hitl_core.testing.conformance.ways import Level, in_memory, noted_only, on_
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator
 
-__all__ = ["ConformanceBase"]
+__all__ = ["ConformanceBase", "inapplicable"]
 
 
 class ConformanceBase:
@@ -78,7 +78,7 @@ class ConformanceBase:
     def _applies(self, request: pytest.FixtureRequest, provider: str | type[Any], simulator: Simulator) -> None:
         standard = standard_tests(type(self)).get(request.function.__name__)
         found = rule_of(standard) if standard is not None else None
-        if found is not None and (reason := _inapplicable(found, provider, simulator)):
+        if found is not None and (reason := inapplicable(found, provider, simulator)):
             pytest.skip(NOT_APPLICABLE + reason)
 
     @pytest.fixture
@@ -129,7 +129,8 @@ class ConformanceBase:
         return Path(request.config.rootpath) / "cassettes"
 
 
-def _inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -> str | None:
+def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -> str | None:
+    """Return why a standard test does not apply to a provider and its simulator; ``None`` when it does."""
     if found.needs:  # a provider that cannot be loaded is found out by the one test that is about it
         capabilities = provider_class(provider)[0].info.capabilities
         for need in found.needs:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hitl_core.testing.conformance.account import AccountTests
 from hitl_core.testing.conformance.authenticity import AuthenticityTests
 from hitl_core.testing.conformance.changes import ChangeTests
+from hitl_core.testing.conformance.completeness import CompletenessTests
+from hitl_core.testing.conformance.configuring import SettingsTests
 from hitl_core.testing.conformance.contract import ContractTests
 from hitl_core.testing.conformance.deliveries import DeliveryTests
 from hitl_core.testing.conformance.downloads import DownloadTests
@@ -25,6 +28,8 @@ __all__ = ["ProviderConformance"]
 
 class ProviderConformance(
     ContractTests,
+    SettingsTests,
+    AccountTests,
     UserTests,
     StartTests,
     HistoryTests,
@@ -41,5 +46,6 @@ class ProviderConformance(
     DownloadTests,
     FailureTests,
     SecrecyTests,
+    CompletenessTests,
 ):
     """Every standard test. Subclass it, override the fixtures ``provider`` and ``simulator``, and run pytest."""
