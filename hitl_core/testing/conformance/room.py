@@ -118,6 +118,10 @@ class Room:
             self._connection = await self._stack.enter_async_context(self.connect())
             yield self
 
+    async def another(self, **more: Any) -> Connection:
+        """Open another connection to the same account, closed when the test ends; see :meth:`connect`."""
+        return await self._stack.enter_async_context(self.connect(**more))
+
     def key(self) -> str:
         """Return an idempotency key nobody else uses, the same in every run."""
         self._keys += 1
