@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hitl_desk.simulator import SIM_TOKEN, DeskSimulator
@@ -15,6 +18,7 @@ from hitl_core.testing.simulator import Fault, SimFile, SimulatorControl, Webhoo
 pytestmark = pytest.mark.anyio
 
 URL = "https://desk.test"
+README = Path(__file__).parents[1] / "README.md"
 ABILITIES = {
     "reply", "close", "note", "attach", "assign", "unassign", "reopen", "edit", "delete", "open_elsewhere", "ping",
     "emit_unknown", "agents_leave",
@@ -320,6 +324,13 @@ async def test_it_goes_on_with_what_an_earlier_one_has_left(simulator, connectio
         assert [session.id for session in await later.sessions()] == [ticket.id]
         assert later.bot_id == simulator.bot_id
         assert later.settings(URL)["token"] == SIM_TOKEN
+
+
+@pytest.mark.skipif(not README.exists(), reason="the README is not part of what is installed")
+def test_the_readmes_example_runs_as_it_stands():
+    example = README.read_text("utf-8").split("```python\n")[-1].split("```")[0]
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, check=False)
+    assert (ran.stderr, ran.stdout.split()) == ("", ["agent_assigned", "agent_message", "ignored"])
 
 
 async def test_it_says_so_when_it_is_asked_before_it_runs():

@@ -3,7 +3,7 @@
 import pytest
 from hitl_desk.simulator import DeskSimulator
 
-from hitl_core.clock import SystemClock
+from hitl_core.testing import ShiftedClock
 from hitl_core.testing.conformance import ProviderConformance
 
 
@@ -14,7 +14,7 @@ class TestDesk(ProviderConformance):
 
     @pytest.fixture
     def clock(self):
-        return SystemClock()
+        return ShiftedClock()  # it runs by itself, for the desk's own timers, and tests can move it
 
     @pytest.fixture
     def simulator(self, clock, desk_data):
