@@ -70,16 +70,21 @@ class ConformanceBase:
         return "asyncio"
 
     @pytest.fixture(autouse=True)
-    def _no_backoff(self) -> Iterator[None]:
-        with no_backoff():
+    def _no_backoff(self, request: pytest.FixtureRequest, clock: Clock) -> Iterator[None]:
+        found = self._rule(request)
+        waits = found is not None and found.waits and isinstance(clock, VirtualClock)
+        with contextlib.nullcontext() if waits else no_backoff():
             yield
 
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest, provider: str | type[Any], simulator: Simulator) -> None:
-        standard = standard_tests(type(self)).get(request.function.__name__)
-        found = rule_of(standard) if standard is not None else None
+        found = self._rule(request)
         if found is not None and (reason := inapplicable(found, provider, simulator)):
             pytest.skip(NOT_APPLICABLE + reason)
+
+    def _rule(self, request: pytest.FixtureRequest) -> Rule | None:
+        standard = standard_tests(type(self)).get(request.function.__name__)
+        return rule_of(standard) if standard is not None else None
 
     @pytest.fixture
     async def room(

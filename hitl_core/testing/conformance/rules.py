@@ -30,6 +30,7 @@ class Rule:
     :param signed_time: only for vendors whose signature covers the time.
     :param signed_body: only for vendors whose proof covers the body.
     :param named_deliveries: only for vendors whose deliveries have ids.
+    :param waits: it looks at how long the transport waits, so that waits take time where the clock is virtual.
     """
 
     hooks: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Rule:
     signed_time: bool = False
     signed_body: bool = False
     named_deliveries: bool = False
+    waits: bool = False
 
 
 def rule(
@@ -47,11 +49,12 @@ def rule(
     signed_time: bool = False,
     signed_body: bool = False,
     named_deliveries: bool = False,
+    waits: bool = False,
 ) -> Callable[[TestT], TestT]:
     """Mark a standard test with what it is about."""
 
     def mark(test: TestT) -> TestT:
-        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries))
+        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits))
         return test
 
     return mark
