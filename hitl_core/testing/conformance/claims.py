@@ -53,10 +53,10 @@ def refused(kind: type[ErrorT], rule: str) -> Iterator[Refusal[ErrorT]]:
 
 
 @contextmanager
-def unsent(room: Room) -> Iterator[None]:
-    """Fail when what is inside sends something that may change the helpdesk."""
+def unsent(room: Room, rule: str = "nothing may be sent before the content is checked") -> Iterator[None]:
+    """Fail with the rule when what is inside sends something that may change the helpdesk."""
     before = len(room.wire.writes())
     yield
     sent = room.wire.writes()[before:]
     kinds = ", ".join(request.method for request in sent)
-    assert not sent, f"nothing may be sent before the content is checked, but {len(sent)} went out ({kinds})"
+    assert not sent, f"{rule}, but {len(sent)} went out ({kinds})"

@@ -162,7 +162,7 @@ class Room:
         session: HitlSession | None = None
         started = calls.StartedSession()
         ids: list[str] = []
-        for step in range(20):
+        for step in range(200):
             if found is not None and step == 0:
                 started = found
             else:

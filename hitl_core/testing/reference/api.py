@@ -174,7 +174,7 @@ class _Api:
         if not given.get("text") and not given.get("files"):
             raise _RefusedError(422, "empty_message")
         if ticket.status != "open":
-            if not given.get("reopen"):
+            if not given.get("reopen") or ticket.id in self._desk.sealed:
                 raise _RefusedError(409, "ticket_closed")
             self._desk.set_status(ticket, "open", actor={"role": "bot", **APP})
         actor = {"role": given.get("role", "bot"), **APP}

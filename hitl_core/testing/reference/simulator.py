@@ -53,6 +53,8 @@ class ReferenceSimulator(Simulator):
     """Keeps everything in memory."""
 
     title: ClassVar[str] = "Reference Helpdesk"
+    closes_for_good: ClassVar[bool] = False
+    """Whether nothing opens a ticket again that an agent has closed."""
     made_up_names: ClassVar[tuple[str, ...]] = ("Bot app", "Mail")
     teams: ClassVar[tuple[str, ...]] = ("team-1",)
 
@@ -67,6 +69,7 @@ class ReferenceSimulator(Simulator):
         self.refresh_token = "refresh-0-of-the-reference-helpdesk"  # noqa: S105 - a simulator's
         self.typing: list[str] = []
         self.staffed = True
+        self.sealed: set[str] = set()
         self.ids = itertools.count(1)
         super().__init__(**options)
 
@@ -109,6 +112,7 @@ class ReferenceSimulator(Simulator):
             id=ticket.id,
             title=ticket.title,
             open=ticket.status == "open",
+            final=ticket.id in self.sealed,
             agent=ticket.agent,
             team=ticket.options.get("team"),
             user_id=ticket.customer_id,
@@ -196,6 +200,8 @@ class ReferenceSimulator(Simulator):
     async def close(self, session_id: str, *, agent: Agent) -> None:
         """End it."""
         self.set_status(self.tickets[session_id], "closed", actor=_person("agent", agent))
+        if self.closes_for_good:
+            self.sealed.add(session_id)
 
     async def reopen(self, session_id: str, *, agent: Agent) -> None:
         """Open it again."""
