@@ -4,6 +4,8 @@ import pytest
 from hitl_desk.server.content import MAX_TEXT
 from selenium.webdriver.common.keys import Keys
 
+from .driving import running_demo, window
+
 pytestmark = pytest.mark.browser
 
 # Several layouts before the page hears of the first, as when a window's edge is dragged across the widths at which it
@@ -41,22 +43,40 @@ def hand_over(customer, *lines):
     customer.see("chat-status", "human")
 
 
-@pytest.fixture
-def customer(demo, browser):
-    customer = browser("customer")
-    customer.open(demo["Customer chat"])
-    return customer
+@pytest.fixture(scope="module")
+def desk(chromium, tmp_path_factory):
+    """Run one demo for the tests that change nothing in it; give its addresses, and a browser that is signed in."""
+    place = tmp_path_factory.mktemp("desk")
+    with running_demo("--data", str(place / "data")) as urls, window(chromium, place / "agent") as agent:
+        agent.open(urls["Agent inbox"])
+        agent.one("menu-open")
+        yield urls, agent
 
 
 @pytest.fixture
-def agent(demo, browser):
-    agent = browser("agent")
-    agent.open(demo["Agent inbox"])
+def agent(desk):
+    """Let the agent come to the inbox anew."""
+    _, agent = desk
+    agent.resize(1360, 860)
+    agent.open(agent.driver.current_url.partition("/inbox")[0] + "/inbox")
     agent.until(lambda: agent.texts("count-mine") == ["0"], "the inbox")
     return agent
 
 
-def test_the_inbox_shows_where_somebody_waits_until_the_agent_goes_elsewhere(customer, agent, browser, demo):
+@pytest.fixture(scope="module")
+def handed_over(desk, chromium, tmp_path_factory):
+    """Let a customer with long questions wait for an agent."""
+    urls, _ = desk
+    with window(chromium, tmp_path_factory.mktemp("customer")) as customer:
+        customer.open(urls["Customer chat"])
+        hand_over(customer, *(f"Line {number}: " + "the lamp arrived broken, " * 12 + "again" for number in range(6)))
+
+
+def test_the_inbox_shows_where_somebody_waits_until_the_agent_goes_elsewhere(browser, demo):
+    customer, agent = browser("customer"), browser("agent")
+    customer.open(demo["Customer chat"])
+    agent.open(demo["Agent inbox"])
+    agent.until(lambda: agent.texts("count-mine") == ["0"], "the inbox")
     assert agent.run("return location.hash") == ""
     hand_over(customer, "Where is my lamp?")
     agent.one("ticket-row")
@@ -74,8 +94,8 @@ def test_the_inbox_shows_where_somebody_waits_until_the_agent_goes_elsewhere(cus
     assert agent.problems() == []
 
 
-def test_the_newest_message_stays_in_sight_while_the_window_is_dragged_narrower(customer, agent):
-    hand_over(customer, *(f"Line {number}: " + "the lamp arrived broken, " * 12 + "again" for number in range(6)))
+@pytest.mark.usefixtures("handed_over")
+def test_the_newest_message_stays_in_sight_while_the_window_is_dragged_narrower(agent):
     agent.one("ticket-row").click()
     agent.see("transcript", "Line 5")
     agent.until(lambda: agent.run(BELOW) == 0, "the end of the conversation")
@@ -112,8 +132,8 @@ def test_a_skip_link_is_not_to_be_seen_before_it_has_the_focus(agent):
     assert (shadow != "none", visible) == (True, True)
 
 
-def test_the_composer_counts_characters_only_near_the_desks_limit(customer, agent):
-    hand_over(customer, "Where is my lamp?")
+@pytest.mark.usefixtures("handed_over")
+def test_the_composer_counts_characters_only_near_the_desks_limit(agent):
     agent.one("ticket-row").click()
     agent.type("composer-text", "x")
 
