@@ -19,6 +19,7 @@ from . import (
     mutants_handling,
     mutants_history,
     mutants_ignoring,
+    mutants_outages,
     mutants_records,
     mutants_reopening,
     mutants_repeating,
@@ -58,6 +59,7 @@ GROUPS = (
     mutants_changes,
     mutants_downloads,
     mutants_failures,
+    mutants_outages,
     mutants_secrecy,
     mutants_completeness,
 )

@@ -10,7 +10,7 @@ from hitl_core._http.messages import HttpRequest, HttpResponse
 from hitl_core.errors import AmbiguousOutcomeError, HitlError, ProviderError, ProviderUnavailableError
 from hitl_core.testing.conformance.attempts import told
 from hitl_core.testing.conformance.base import ConformanceBase
-from hitl_core.testing.conformance.operations import Arm, Operations, nothing
+from hitl_core.testing.conformance.operations import ALL_HOOKS, Arm, Operations
 from hitl_core.testing.conformance.room import Room
 from hitl_core.testing.conformance.rules import rule
 
@@ -39,14 +39,14 @@ class FailureTests(ConformanceBase):
     """What your vendor's statuses mean where they mean something else than usual: ``{409: InvalidRequestError}``, or
     ``{("stop_hitl", 405): NotFoundError}`` for one hook."""
 
-    @rule("create_user", "start_hitl", "send_message", "stop_hitl", "identify", "list_events")
+    @rule(*ALL_HOOKS)
     async def test_a_refusal_is_told_by_its_class(self, room: Room) -> None:
         """Each status the vendor refuses with becomes the class the bridge acts on, at every hook (S245)."""
         calls = await Operations.of(room)
         wrong = []
         for status in _REFUSALS:
-            for hook, call in calls.all.items():
-                ended = await call(_answering(room, status, *room.simulator.error(status)))
+            for hook in calls.hooks:
+                ended = await calls.attempt(hook, _answering(room, status, *room.simulator.error(status)))
                 kind = self._expected(hook, status)
                 if not isinstance(ended, kind):
                     wrong.append(f"{hook}, {status}: {kind.__name__} is due; {told(ended)}")
@@ -55,14 +55,14 @@ class FailureTests(ConformanceBase):
             "status means something else, say so in `expected_errors` of your test class:\n" + "\n".join(wrong)
         )
 
-    @rule("create_user", "start_hitl", "send_message", "stop_hitl", "identify", "list_events")
+    @rule(*ALL_HOOKS)
     async def test_a_failing_helpdesk_is_unavailable_or_leaves_a_write_in_doubt(self, room: Room) -> None:
         """A read that fails with 5xx is unavailable and may be repeated; a write is that, or in doubt."""
         calls = await Operations.of(room)
         wrong = []
         for status in _CRASHES:
-            for hook, call in calls.all.items():
-                ended = await call(_answering(room, status, *room.simulator.error(status)))
+            for hook in calls.hooks:
+                ended = await calls.attempt(hook, _answering(room, status, *room.simulator.error(status)))
                 allowed: tuple[type[HitlError], ...] = (ProviderUnavailableError,)
                 if hook in calls.writes:
                     allowed += (AmbiguousOutcomeError,)
@@ -72,26 +72,26 @@ class FailureTests(ConformanceBase):
                     wrong.append(f"{hook}, {status}: {names} is due; {told(ended)}")
         assert not wrong, "let the errors of ctx.http through:\n" + "\n".join(wrong)
 
-    @rule("create_user", "start_hitl", "send_message", "stop_hitl", "identify", "list_events")
+    @rule(*ALL_HOOKS)
     async def test_an_error_says_all_that_is_needed_to_act(self, room: Room) -> None:
         """An error carries status, provider, connection and operation, whether a repeat can help, and a sentence."""
         calls = await Operations.of(room)
         wrong = []
         for status in (*_REFUSALS, *_CRASHES):
-            for hook, call in calls.all.items():
-                ended = await call(_answering(room, status, *room.simulator.error(status)))
+            for hook in calls.hooks:
+                ended = await calls.attempt(hook, _answering(room, status, *room.simulator.error(status)))
                 wrong += [f"{hook}, {status}: {what}" for what in self._lacks(room, hook, status, ended)]
         assert not wrong, "an error that is made anew loses what the transport knew:\n" + "\n".join(wrong)
 
-    @rule("create_user", "start_hitl", "send_message", "stop_hitl", "identify", "list_events")
+    @rule(*ALL_HOOKS)
     async def test_credentials_do_not_follow_a_redirect(self, room: Room) -> None:
         """A redirect is an error that says so; nothing is sent to where it leads."""
         calls = await Operations.of(room)
         wrong = []
         for status in _REDIRECTS:
-            for hook, call in calls.all.items():
+            for hook in calls.hooks:
                 before = len(room.wire.requests)
-                ended = await call(_answering(room, status, {"location": f"{_ELSEWHERE}/v2"}, b""))
+                ended = await calls.attempt(hook, _answering(room, status, {"location": f"{_ELSEWHERE}/v2"}, b""))
                 sent = [each for each in room.wire.requests[before:] if each.url.startswith("https://elsewhere")]
                 if sent:
                     what = ", with credentials" if any("authorization" in each.headers for each in sent) else ""
@@ -100,14 +100,14 @@ class FailureTests(ConformanceBase):
                     wrong.append(f"{hook}, {status}: a ProviderError that no repeat helps is due; {told(ended)}")
         assert not wrong, "whoever answers instead of the helpdesk must not get the credentials:\n" + "\n".join(wrong)
 
-    @rule("create_user", "start_hitl", "send_message", "stop_hitl", "identify", "list_events")
+    @rule(*ALL_HOOKS)
     async def test_a_gateways_page_is_an_error_like_any_other(self, room: Room) -> None:
         """A proxy's HTML page instead of the vendor's error changes nothing about the class."""
         calls = await Operations.of(room)
         wrong = []
         for status in (403, 404, 413, 429, 502, 504):
-            for hook, call in calls.all.items():
-                ended = await call(_answering(room, status, {"content-type": "text/html"}, _PAGE))
+            for hook in calls.hooks:
+                ended = await calls.attempt(hook, _answering(room, status, {"content-type": "text/html"}, _PAGE))
                 due, _, _ = status_error(HttpResponse(status, {}), None)
                 allowed = (due, AmbiguousOutcomeError) if status >= 500 and hook in calls.writes else (due,)
                 if not isinstance(ended, allowed):
@@ -118,15 +118,15 @@ class FailureTests(ConformanceBase):
     async def test_an_answer_that_cannot_be_read_is_an_error(self, room: Room) -> None:
         """A success with something else than the vendor's JSON is a ``ProviderError``, and leaves a write in doubt."""
         calls = await Operations.of(room)
-        usual = await calls.send_message(nothing)
+        usual = await calls.attempt("send_message")
         if isinstance(usual, HitlError):
             raise AssertionError(f"a message must be sent; {told(usual)}")
         wrong = []
         for what, (headers, body) in _UNREADABLE.items():
-            for hook, call in calls.all.items():
+            for hook in calls.hooks:
                 if hook == "stop_hitl" or (hook == "send_message" and not usual.ids):
                     continue  # of their answers nothing is needed
-                ended = await call(_answering(room, 200, headers, body))
+                ended = await calls.attempt(hook, _answering(room, 200, headers, body))
                 doubtful = hook in {"start_hitl", "send_message"} and room.wire.requests[-1].method == "POST"
                 due = AmbiguousOutcomeError if doubtful else ProviderError
                 if not isinstance(ended, due):

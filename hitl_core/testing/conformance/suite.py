@@ -19,6 +19,7 @@ from hitl_core.testing.conformance.handling import HandlingTests
 from hitl_core.testing.conformance.history import HistoryTests
 from hitl_core.testing.conformance.ignoring import IgnoringTests
 from hitl_core.testing.conformance.nonsense import NonsenseTests
+from hitl_core.testing.conformance.outages import OutageTests
 from hitl_core.testing.conformance.records import RecordTests
 from hitl_core.testing.conformance.reopening import ReopenTests
 from hitl_core.testing.conformance.repeating import RepeatTests
@@ -61,6 +62,7 @@ class ProviderConformance(
     ChangeTests,
     DownloadTests,
     FailureTests,
+    OutageTests,
     SecrecyTests,
     CompletenessTests,
 ):
