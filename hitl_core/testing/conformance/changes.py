@@ -27,8 +27,8 @@ class ChangeTests(ConformanceBase):
         session = await room.session()
         abilities = room.simulator.abilities
         acts: dict[str, Callable[[], Awaitable[None]]] = {
+            "assign": lambda: room.agent.assign(session.id),  # first: a reply may assign, too
             "reply": lambda: room.agent.reply(session.id, "kit-moved"),
-            "assign": lambda: room.agent.assign(session.id),
             "unassign": lambda: room.agent.unassign(session.id),
             "solve": lambda: room.agent.solve(session.id),
             "reopen": lambda: room.agent.reopen(session.id),

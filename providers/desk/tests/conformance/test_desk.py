@@ -1,13 +1,19 @@
 """The desk's provider keeps the contract, with the real desk as its own simulator."""
 
+from typing import ClassVar
+
 import pytest
 from hitl_desk.simulator import DeskSimulator
 
+import hitl_core as hitl
 from hitl_core.testing import ShiftedClock
 from hitl_core.testing.conformance import ProviderConformance
 
 
 class TestDesk(ProviderConformance):
+    expected_errors: ClassVar = {403: hitl.NotConnectedError}
+    """A bot that is switched off is the only one the desk forbids anything."""
+
     @pytest.fixture
     def provider(self):
         return "desk"
