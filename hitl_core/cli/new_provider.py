@@ -21,9 +21,9 @@ from hitl_core.errors import ConfigurationError
 
 __all__ = ["new_provider", "render"]
 
-_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _ADDRESS: Final = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>@\s]+@[^<>@\s]+)>")
-_LONGEST_NAME: Final = 30
+_LONGEST_NAME: Final = 24
 _LONGEST_TITLE: Final = 60
 
 
@@ -93,11 +93,10 @@ def _values(name: str, title: str | None, author: str | None) -> Mapping[str, st
     author = _line("author", author or f"The hitl-{name} authors", 200)
     found = _ADDRESS.fullmatch(author)
     described = {"name": found["name"], "email": found["email"]} if found else {"name": author}
-    prefix = "".join(word.capitalize() for word in words)
     return {
         "name": name,
         "package": _package(name),
-        "class": f"Hitl{prefix}" if prefix[0].isdigit() else prefix,
+        "class": "".join(word.capitalize() for word in words),
         "env": name.upper().replace("-", "_"),
         "title_python": _python_literal(title),
         "title_markdown": escape_markdown(title),
@@ -137,10 +136,10 @@ def _quoted(path: Path) -> str:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+        near = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-0123456789")[:_LONGEST_NAME].strip("-")
         msg = (
             f"{name!r} cannot be a provider's name: take lower-case letters, digits and single hyphens, "
-            f"{_LONGEST_NAME} characters at most, such as {near or 'acme-desk'!r}"
+            f"a letter first and {_LONGEST_NAME} characters at most, such as {near or 'acme-desk'!r}"
         )
         raise ConfigurationError(msg)
     if keyword.iskeyword(name):

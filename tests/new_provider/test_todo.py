@@ -1,0 +1,108 @@
+"""The list of what is still to do names file and line, and gets shorter as the work is done."""
+
+import dataclasses
+
+import pytest
+
+import hitl_core as hitl
+from hitl_core.testing.todo import GAINS, open_points
+
+CASSETTE = "hitl:\n  provider: acme\n  origin: {origin}\n  recorded_at: '2026-01-05T12:00:00Z'\nversion: 1\n"
+INFO = hitl.ProviderInfo(name="acme", title="Acme", verified="live")
+
+
+def point(points, word):
+    return [one for one in points if word in one]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A finished package: nothing is open but capabilities."""
+    root = tmp_path / "hitl-acme"
+    package = root / "hitl_acme"
+    package.mkdir(parents=True)
+    (root / "pyproject.toml").write_text("[project]\n")
+    (root / "README.md").write_text("# hitl-acme\n")
+    (package / "provider.py").write_text("x = 1\n")
+    recording = root / "cassettes" / "acme" / "conformance" / "start.yaml"
+    recording.parent.mkdir(parents=True)
+    recording.write_text(CASSETTE.format(origin="live") + "interactions: []\n")
+    return root
+
+
+def without_capabilities(points):
+    return [one for one in points if "is not declared" not in one]
+
+
+def test_a_finished_package_has_no_open_points_but_capabilities(project):
+    assert without_capabilities(open_points(project, INFO)) == []
+
+
+@pytest.mark.parametrize("given", [".", "hitl_acme"])
+def test_questions_left_are_listed_by_file_and_line(project, given):
+    (project / "hitl_acme" / "provider.py").write_text("x = 1\n    # TODO(acme): How does it sign?  \ny = 2\n")
+    (project / ".github").mkdir()
+    (project / ".github" / "ci.yml").write_text("# TODO(acme): Which machine?\n")
+    points = open_points(project / given, INFO)
+    assert points[:2] == [".github/ci.yml:1: Which machine?", "hitl_acme/provider.py:2: How does it sign?"]
+
+
+def test_questions_of_others_are_none_of_ours(project):
+    (project / "hitl_acme" / "provider.py").write_text("# TODO: tidy\n# TODO(acme-chat): What?\n# TODO(ada): Why?\n")
+    for folder in (".venv/lib", "build", "node_modules/x", "env/lib"):
+        (project / folder).mkdir(parents=True)
+        (project / folder / "copy.py").write_text("# TODO(acme): Copied?\n")
+    (project / "env" / "pyvenv.cfg").write_text("")
+    assert without_capabilities(open_points(project, INFO)) == []
+
+
+def test_placeholders_of_the_readme_are_listed_in_one_line_each(project):
+    (project / "README.md").write_text("# x\n\n| [fill in: where\n  it is] | [link](x) | [fill in: who] |\n")
+    points = open_points(project, INFO)
+    assert points[:2] == ["README.md:3: to be filled in: where it is", "README.md:4: to be filled in: who"]
+
+
+@pytest.mark.parametrize("verified", ["documented", "simulator"])
+def test_what_was_not_proven_with_an_account_is_said(project, verified):
+    info = dataclasses.replace(INFO, verified=verified)
+    assert point(open_points(project, info), f"info.verified is '{verified}'")
+
+
+@pytest.mark.parametrize("origin", ["simulator", "documented"])
+def test_recordings_from_elsewhere_are_no_recordings_of_an_account(project, origin):
+    (recording,) = project.rglob("*.yaml")
+    recording.write_text(CASSETTE.format(origin=origin) + "interactions:\n- body: 'origin: live'\n")
+    (one,) = point(open_points(project, INFO), "nothing is recorded from a live account")
+    assert "come from elsewhere" in one
+    recording.unlink()
+    (one,) = point(open_points(project, INFO), "nothing is recorded from a live account")
+    assert "is empty" in one
+    assert "hitl cassettes record acme" in one
+
+
+def test_recordings_may_stand_at_the_top_of_a_repository_of_several_providers(project):
+    (project / "cassettes").rename(project.parent / "cassettes")
+    assert without_capabilities(open_points(project, INFO)) == []
+
+
+def test_each_capability_says_what_users_gain_until_it_is_declared(project):
+    lines = point(open_points(project, INFO), "is not declared")
+    assert [line.partition(" ")[0] for line in lines] == list(GAINS)
+    assert all("\n" not in line for line in lines)
+    declared = hitl.Capabilities(pull=True, find_session=True, reopen="asked", idempotent={"start_hitl"})
+    left = point(open_points(project, dataclasses.replace(INFO, capabilities=declared)), "is not declared")
+    gone = {line.partition(" ")[0] for line in lines} - {line.partition(" ")[0] for line in left}
+    assert gone == {"pull", "find_session", "reopen", "idempotent"}
+
+
+def test_no_capability_is_forgotten():
+    facts = {"placeholders", "unresolved"}  # how to treat the vendor, nothing to gain
+    assert set(GAINS) == set(hitl.Capabilities.model_fields) - facts
+
+
+def test_a_folder_that_is_no_project_is_read_all_the_same(tmp_path):
+    (tmp_path / "provider.py").write_text("# TODO(acme): Who?\n")
+    (tmp_path / "odd.py").write_bytes(b"\xff\xfe TODO(acme): Unreadable?\n")
+    points = open_points(tmp_path, INFO)
+    assert points[0] == "provider.py:1: Who?"
+    assert not point(points, "Unreadable")
