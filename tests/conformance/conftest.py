@@ -6,8 +6,8 @@ import pytest
 def pytest_pycollect_makeitem(collector, name, obj):
     """Collect nothing of a mutant's suite but the test it is given to."""
     del obj
-    only = getattr(getattr(collector, "cls", None), "only_test", name)
-    return None if name == only else []
+    only = getattr(getattr(collector, "cls", None), "only_tests", (name,))
+    return None if name in only else []
 
 
 @pytest.hookimpl(wrapper=True)

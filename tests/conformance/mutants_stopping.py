@@ -1,11 +1,10 @@
 """Mutants for the group ``stopping``."""
 
-from dataclasses import replace
-
 import hitl_core as hitl
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 
 from .mutation import kills
+from .variants import declaring
 
 WORDS = {"user_left": "left", "bot_resolved": "resolved", "agent_closed": "closed", "timeout": "timed out"}
 
@@ -118,10 +117,7 @@ class DropsTheLastText(ReferenceProvider):
 class SendsNothingOfTheSystems(ReferenceProvider):
     """Takes what the framework says for something nobody needs."""
 
-    info = replace(
-        ReferenceProvider.info,
-        capabilities=ReferenceProvider.info.capabilities.model_copy(update={"stop_message": False}),
-    )
+    info = declaring(stop_message=False)
 
     @hitl.hookimpl(specname="send_message")
     async def add_message(self, request):
@@ -178,6 +174,17 @@ class SaysItTwice(ReferenceProvider):
             path = f"tickets/{request.session.id}/messages"
             await self._call("stop_hitl", "POST", path, json=body, repeatable=True)
         await super().close_ticket(request.model_copy(update={"message": None}))
+
+
+@kills("test_a_stop_without_an_answer_is_repeated_where_that_is_harmless")
+class StopsWithoutAKey(ReferenceProvider):
+    """Declares that a stop may be repeated, and does not tell the transport."""
+
+    info = declaring(idempotent=frozenset({"start_hitl", "stop_hitl"}))
+
+    @hitl.hookimpl(specname="stop_hitl")
+    async def close_ticket(self, request):
+        await self._call("stop_hitl", "POST", f"tickets/{request.session.id}/close", json={"text": request.message})
 
 
 @kills("test_a_stop_ends_no_other_session_of_the_customer")

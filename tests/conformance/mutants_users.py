@@ -1,11 +1,13 @@
 """Mutants for the group ``users``."""
 
 import asyncio
+import itertools
 
 import hitl_core as hitl
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 
 from .mutation import kills
+from .variants import declaring
 
 
 class Twisting(ReferenceProvider):
@@ -180,6 +182,17 @@ class RepeatsBlindly(ReferenceProvider):
     """Repeats a lost create without looking, at a vendor that takes it twice."""
 
     simulator = Forgiving
+
+
+@kills("test_one_key_makes_one_customer_even_of_a_bare_name")
+class ForgetsTheKey(Twisting):
+    """Says that it honours keys, and makes somebody new under the same one."""
+
+    info = declaring(idempotent=frozenset({"create_user", "start_hitl"}))
+    numbers = itertools.count()
+
+    def twist(self, request):
+        return {"external_id": request.user.external_id or f"nobody-{next(self.numbers)}"}
 
 
 @kills("test_what_the_vendor_cannot_take_of_a_customer_is_left_out")

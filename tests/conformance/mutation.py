@@ -48,7 +48,7 @@ def suite_for(test, mutant):
         raise LookupError(msg)
     suite = bent(mutant) if issubclass(mutant, ProviderConformance) else broken(mutant)
     suite.mutant_of_the_reference = mutant
-    suite.only_test = test  # the others stay in place, but are not collected
+    suite.only_tests = (test,)  # the others stay in place, but are not collected
     suite.__name__ = suite.__qualname__ = f"Test_{mutant.__name__}"
     return suite
 

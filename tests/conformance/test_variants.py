@@ -1,4 +1,4 @@
-"""Vendors that can do less than the reference helpdesk pass the kit as well, each by the rules that apply to it."""
+"""Vendors that differ from the reference helpdesk pass the kit as well, each by the rules that apply to it."""
 
 import itertools
 
@@ -38,6 +38,13 @@ for hook in itertools.chain(*CAPABILITY_HOOKS.values()):
     setattr(LeanProvider, hook, None)
 
 
+class KeyedProvider(ReferenceProvider):
+    """A vendor that honours more keys."""
+
+    __module__ = ReferenceProvider.__module__
+    info = declaring(idempotent=frozenset({"create_user", "start_hitl", "stop_hitl"}))
+
+
 class TestPlainVendor(ReferenceSuite):
     @pytest.fixture
     def provider(self):
@@ -48,3 +55,14 @@ class TestLeanVendor(ReferenceSuite):
     @pytest.fixture
     def provider(self):
         return LeanProvider
+
+
+class TestKeyedVendor(ReferenceSuite):
+    only_tests = (
+        "test_one_key_makes_one_customer_even_of_a_bare_name",
+        "test_a_stop_without_an_answer_is_repeated_where_that_is_harmless",
+    )
+
+    @pytest.fixture
+    def provider(self):
+        return KeyedProvider

@@ -87,6 +87,13 @@ class Report:
                 f"a standard test was skipped ({reason}), so what it proves is unproven; "
                 "if your vendor cannot do it, override the test with @pytest.mark.xfail(reason=…)"
             )
+        if hasattr(report, "wasxfail") and not any(mark.name == "xfail" for mark in item.own_markers):
+            del report.wasxfail
+            report.outcome = "failed"
+            report.longrepr = (
+                "a whole suite cannot be expected to fail; "
+                "if your vendor cannot do it, override this test with @pytest.mark.xfail(reason=…)"
+            )
         if report.when == "call" or report.outcome == "failed":
             suite.outcomes["xfailed" if hasattr(report, "wasxfail") else report.outcome] += 1
 

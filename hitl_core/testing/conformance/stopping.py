@@ -142,6 +142,19 @@ class StopTests(ConformanceBase):
                 await room.stop(session)
             assert not await _open(room, session), "after the repeat the session must have ended"
 
+    @rule("stop_hitl", needs=("idempotent:stop_hitl",))
+    async def test_a_stop_without_an_answer_is_repeated_where_that_is_harmless(self, room: Room) -> None:
+        """Where a stop may be repeated, one whose answer is lost succeeds, and its text is there once (F37)."""
+        text = LAST_TEXT if room.capabilities.stop_message else None
+        session = await room.session()
+        room.wire.cut("lose_answer")
+        with promised("a stop that is declared idempotent is repeated: pass key=request.key, or repeatable=True"):
+            await room.stop(session, message=text)
+        seen = await room.agent.session(session.id)
+        assert not seen.open, "after the repeat the session must have ended"
+        told = len(messages_that_say(seen, LAST_TEXT))
+        assert told == (1 if text else 0), f"the last text is there {told} times: one key is one stop"
+
     @rule("stop_hitl")
     async def test_a_stop_ends_no_other_session_of_the_customer(self, room: Room) -> None:
         """Another session of the same customer stays open."""

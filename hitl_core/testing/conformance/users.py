@@ -164,6 +164,17 @@ class UserTests(ConformanceBase):
                 "the one that create_user returned"
             )
 
+    @rule("create_user", needs=("idempotent:create_user",))
+    async def test_one_key_makes_one_customer_even_of_a_bare_name(self, room: Room) -> None:
+        """Where the vendor honours keys, they alone tell a repeat from another customer of the same name (F37)."""
+        key, only = room.key(), EndUser(name=words.NAME)
+        with promised("a customer of whom only a name is known can be created, and the call repeated"):
+            first = await room.connection.create_user(only, idempotency_key=key)
+            second = await room.connection.create_user(only, idempotency_key=key)
+            other = await room.connection.create_user(only, idempotency_key=room.key())
+        assert second.id == first.id, "the same key is the same customer: pass request.key to the vendor"
+        assert other.id != first.id, "another key is another customer"
+
     @rule("create_user")
     async def test_what_the_vendor_cannot_take_of_a_customer_is_left_out(self, room: Room) -> None:
         """An odd phone number, locale or picture is left out; the customer is created all the same (R14)."""
