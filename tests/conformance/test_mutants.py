@@ -21,6 +21,7 @@ from . import (
     mutants_ignoring,
     mutants_outages,
     mutants_records,
+    mutants_registration,
     mutants_reopening,
     mutants_repeating,
     mutants_searching,
@@ -31,6 +32,7 @@ from . import (
     mutants_states,
     mutants_stopping,
     mutants_users,
+    mutants_waiting,
 )
 from .mutation import MUTANTS, suite_for
 
@@ -50,6 +52,7 @@ GROUPS = (
     mutants_stopping,
     mutants_authenticity,
     mutants_deliveries,
+    mutants_registration,
     mutants_events,
     mutants_states,
     mutants_ignoring,
@@ -60,6 +63,7 @@ GROUPS = (
     mutants_downloads,
     mutants_failures,
     mutants_outages,
+    mutants_waiting,
     mutants_secrecy,
     mutants_completeness,
 )

@@ -21,6 +21,7 @@ from hitl_core.testing.conformance.ignoring import IgnoringTests
 from hitl_core.testing.conformance.nonsense import NonsenseTests
 from hitl_core.testing.conformance.outages import OutageTests
 from hitl_core.testing.conformance.records import RecordTests
+from hitl_core.testing.conformance.registration import RegistrationTests
 from hitl_core.testing.conformance.reopening import ReopenTests
 from hitl_core.testing.conformance.repeating import RepeatTests
 from hitl_core.testing.conformance.searching import SearchTests
@@ -31,6 +32,7 @@ from hitl_core.testing.conformance.starting import StartTests
 from hitl_core.testing.conformance.states import StateTests
 from hitl_core.testing.conformance.stopping import StopTests
 from hitl_core.testing.conformance.users import UserTests
+from hitl_core.testing.conformance.waiting import WaitTests
 
 __all__ = ["ProviderConformance"]
 
@@ -53,6 +55,7 @@ class ProviderConformance(
     AuthenticityTests,
     DeliveryTests,
     NonsenseTests,
+    RegistrationTests,
     EventTests,
     StateTests,
     IgnoringTests,
@@ -63,6 +66,7 @@ class ProviderConformance(
     DownloadTests,
     FailureTests,
     OutageTests,
+    WaitTests,
     SecrecyTests,
     CompletenessTests,
 ):
