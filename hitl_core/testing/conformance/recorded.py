@@ -145,7 +145,7 @@ def _scrubber(
     valid = parse_settings(info, settings)
     values = [getattr(valid, name) for name in type(valid).model_fields]
     flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-    people = [*words.PEOPLE, "Kit bot"]
+    people = [*words.PEOPLE, *words.FILE_NAMES, "Kit bot"]
     if simulator is not None:
         people += [*simulator.made_up_names, *(agent.name for agent in simulator.agents if agent.name)]
     return Scrubber(

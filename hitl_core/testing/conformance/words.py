@@ -27,6 +27,7 @@ from hitl_core.sessions import HistoryEntry
 
 __all__ = [
     "CUSTOMER_TEXT",
+    "FILE_NAMES",
     "NAME",
     "OTHER_NAME",
     "PEOPLE",
@@ -43,6 +44,16 @@ OTHER_NAME: Final = "Eve Kit-Hopper"
 UNICODE_NAME: Final = "Zoë Ångström 李 🧡"
 PEOPLE: Final = (NAME, OTHER_NAME, UNICODE_NAME)
 """Every customer of the kit; their names may stand in recordings."""
+FILE_NAMES: Final = (
+    "kit-file.txt",
+    "kit-image.png",
+    "kit-list.txt",
+    "kit-notes.txt",
+    "kit-picture.png",
+    "kit.png",
+    "kit.txt",
+)
+"""Every file of the kit: these are no people's names either."""
 CUSTOMER_TEXT: Final = "My parcel kit-4711 is lost & <b>nobody</b> cares: “Grüße” 🧡 \\ end"
 """Markup, quotes, an emoji and a backslash, which all must arrive as they are."""
 
