@@ -44,12 +44,26 @@ async def serving(
     """
     import uvicorn
 
-    up = asyncio.Event()
+    up, down = asyncio.Event(), asyncio.Event()
 
     class _Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             up.set()
+
+        # The server's own loop and end take a tenth of a second each, whatever there is to wait for; test suites serve
+        # hundreds of simulators.
+        async def main_loop(self) -> None:
+            ticking = asyncio.create_task(super().main_loop())
+            await down.wait()
+            ticking.cancel()
+            await asyncio.wait((ticking,))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if self.server_state.connections or self.server_state.tasks:
+                await super().shutdown(sockets=sockets)
+            for server in self.servers:
+                server.close()
 
         def capture_signals(self) -> Any:
             return nullcontext()  # whoever serves us decides what Ctrl-C means
@@ -67,6 +81,7 @@ async def serving(
                 yield f"http://{shown}:{listener.getsockname()[1]}"
             finally:
                 server.should_exit = True
+                down.set()
                 await task
 
 
