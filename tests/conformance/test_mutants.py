@@ -19,6 +19,7 @@ from . import (
     mutants_handling,
     mutants_history,
     mutants_ignoring,
+    mutants_interruptions,
     mutants_outages,
     mutants_records,
     mutants_registration,
@@ -64,6 +65,7 @@ GROUPS = (
     mutants_failures,
     mutants_outages,
     mutants_waiting,
+    mutants_interruptions,
     mutants_secrecy,
     mutants_completeness,
 )

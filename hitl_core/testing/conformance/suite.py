@@ -18,6 +18,7 @@ from hitl_core.testing.conformance.failures import FailureTests
 from hitl_core.testing.conformance.handling import HandlingTests
 from hitl_core.testing.conformance.history import HistoryTests
 from hitl_core.testing.conformance.ignoring import IgnoringTests
+from hitl_core.testing.conformance.interruptions import InterruptionTests
 from hitl_core.testing.conformance.nonsense import NonsenseTests
 from hitl_core.testing.conformance.outages import OutageTests
 from hitl_core.testing.conformance.records import RecordTests
@@ -67,6 +68,7 @@ class ProviderConformance(
     FailureTests,
     OutageTests,
     WaitTests,
+    InterruptionTests,
     SecrecyTests,
     CompletenessTests,
 ):
