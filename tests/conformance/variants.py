@@ -18,7 +18,7 @@ def declaring(base=ReferenceProvider, *, limits=None, options=None, **capabiliti
     )
 
 
-def changed(request, **fields):
+def changed(request, /, **fields):
     """Return a request with other fields."""
     return request.model_copy(update=fields)
 
