@@ -140,7 +140,7 @@ def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -
         capabilities = provider_class(provider)[0].info.capabilities
         for need in found.needs:
             if not declared(capabilities, need):
-                return f"capability {need} is not declared"
+                return f"capability {need[1:]} is declared" if need[0] == "!" else f"capability {need} is not declared"
     for ability in found.abilities:
         if ability not in simulator.abilities:
             return f"the simulator cannot {ability}"
