@@ -117,7 +117,7 @@ class TestLoadedByName(Installed):
     only_tests = ("test_the_provider_keeps_to_the_hook_spec",)
 
 
-UNTESTED = {"read_receipts", "structured_history", "webhook_registration"}
+UNTESTED = {"read_receipts", "structured_history"}
 """Capabilities the kit has no test of yet."""
 
 
