@@ -204,6 +204,8 @@ def _needs(test: Callable[..., Any]) -> str:
     needs = [f"`{need}`" for need in rule.needs]
     needs += [f"a simulator that can {ability}" for ability in rule.abilities]
     needs += ["signatures that cover the time"] if rule.signed_time else []
+    needs += ["a proof that covers the body"] if rule.signed_body else []
+    needs += ["deliveries with ids"] if rule.named_deliveries else []
     return f"for {', '.join(needs)} · " if needs else ""
 
 

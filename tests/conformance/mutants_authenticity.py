@@ -92,6 +92,20 @@ class BelievesATestSecret(Verifier):
         return hitl.WebhookDelivery.of(request)
 
 
+@kills("test_a_refusal_shows_nothing_that_proves")
+class SaysWhatItExpected(Verifier):
+    """Says which signature it would have believed."""
+
+    def proven(self, request):
+        try:
+            return super().proven(request)
+        except hitl.WebhookVerificationError as error:
+            now, id_ = self._ctx.clock.now(), request.headers.get(SIGNATURE.id_header)
+            expected = SIGNATURE.sign(self._ctx.webhook_secrets[0], request.body, timestamp=now, id=id_)[HEADER]
+            msg = f"expected {expected}"
+            raise hitl.WebhookVerificationError(msg) from error
+
+
 class Watchless(Verifier):
     """The reference with a time of its own."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Final
 
 from hitl_core.connection import Connection
 from hitl_core.errors import ConfigurationError, WebhookVerificationError
@@ -16,7 +18,9 @@ from hitl_core.webhooks import WebhookDelivery
 
 __all__ = ["AuthenticityTests"]
 
-_MOST_FLIPS = 2000
+_MOST_FLIPS: Final = 2000
+_PIECES: Final = re.compile(r"[A-Za-z0-9+/=]{12,}")
+"""Parts of a secret or a signature long enough to be one, without the prefix in front of it."""
 
 
 class AuthenticityTests(ConformanceBase):
@@ -101,6 +105,20 @@ class AuthenticityTests(ConformanceBase):
         forged = room.signed(webhook.body, secret=room.simulator.other_secret())
         with refused(WebhookVerificationError, "a delivery signed with another secret is refused"):
             _verify(room.connection, forged)
+
+    @rule("verify_webhook")
+    async def test_a_refusal_shows_nothing_that_proves(self, room: Room) -> None:
+        """The message of a refusal holds neither secret nor signature, neither the expected one nor the one given."""
+        _, webhook = await genuine(room)
+        proof, other = Proof.of(room.simulator), room.simulator.other_secret()
+        right, forged = room.signed(webhook.body), room.signed(webhook.body, secret=other)
+        values = [each.headers[name] for each in (right, forged) for name in proof.signatures]
+        values += [room.simulator.secret, other]
+        never = [piece for value in values for piece in _PIECES.findall(value)]
+        for odd in (forged, changed(right, body=right.body + b" "), _with(right, proof.headers[0], "kit-rubbish")):
+            said = _refusal(room.connection, odd) or ""
+            shown = [piece for piece in never if piece in said]
+            assert not shown, "a refusal goes to logs, and is shown to whoever sent it: name the header, not its value"
 
     # When it was signed -----------------------------------------------------------------------------------------
 
@@ -201,16 +219,21 @@ def _verify(connection: Connection, webhook: SimWebhook) -> WebhookDelivery:
     return connection.verify_webhook(headers=webhook.headers, body=webhook.body)
 
 
-def _accepts(connection: Connection, webhook: SimWebhook) -> bool:
+def _refusal(connection: Connection, webhook: SimWebhook) -> str | None:
+    """Return what is said when a delivery is refused; ``None`` when it is accepted."""
     try:
         _verify(connection, webhook)
-    except WebhookVerificationError:
-        return False
-    return True
+    except WebhookVerificationError as error:
+        return f"{error} {error!r}"
+    return None
+
+
+def _accepts(connection: Connection, webhook: SimWebhook) -> bool:
+    return _refusal(connection, webhook) is None
 
 
 def _with(webhook: SimWebhook, name: str, value: str | None) -> SimWebhook:
-    return changed(webhook, **{name: value})
+    return changed(webhook, headers={name: value})
 
 
 def _checked(room: Room, *secrets: str) -> list[str]:

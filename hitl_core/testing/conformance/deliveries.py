@@ -51,7 +51,7 @@ class DeliveryTests(ConformanceBase):
     async def test_a_stored_delivery_holds_no_credential(self, room: Room) -> None:
         """What is stored of a delivery holds neither secret nor signature nor any other credential: use ``of``."""
         _, webhook = await genuine(room)
-        delivery = _proven(room.connection, changed(webhook, **_CREDENTIALS))
+        delivery = _proven(room.connection, changed(webhook, headers=_CREDENTIALS))
         proof = Proof.of(room.simulator)
         never = {
             "the webhook secret": room.simulator.secret,

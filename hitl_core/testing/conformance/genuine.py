@@ -86,9 +86,11 @@ def _different(one: Mapping[str, str], other: Mapping[str, str]) -> frozenset[st
     return frozenset(name for name in one if one[name] != other.get(name))
 
 
-def changed(webhook: SimWebhook, *, body: bytes | None = None, **headers: str | None) -> SimWebhook:
+def changed(
+    webhook: SimWebhook, *, body: bytes | None = None, headers: Mapping[str, str | None] | None = None
+) -> SimWebhook:
     """Return a delivery with another body or other headers; a header that is ``None`` is taken out."""
-    every = {**webhook.headers, **headers}
+    every = {**webhook.headers, **(headers or {})}
     kept = {name: value for name, value in every.items() if value is not None}
     return webhook.model_copy(update={"headers": kept, "body": webhook.body if body is None else body})
 
