@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hitl_core.testing.cassettes import Exchange, Provenance, RecordedRequest, RecordedResponse
@@ -44,6 +44,7 @@ def through_a_file(exchange):
     return text
 
 
+@settings(deadline=None)
 @given(bodies, bodies, headers)
 @example(b'{"=": "<<", "no": "yes", "1": "1.0", "~": null}', b"[1e400, 1E5, 1.10, -0.0, 1e22]", {})
 @example(b'{"a":"\\ud83d"}', '"\u2028\x85\ufeff"'.encode(), {"date": "2026-01-05"})

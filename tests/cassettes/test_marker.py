@@ -57,7 +57,9 @@ def suite(tmp_path, vendor):
 
     def run(*args, **variables):
         environ = os.environ | {"VENDOR_URL": vendor.url, "CASSETTES": str(tmp_path / "acme")} | variables
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path), *args]
+        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # most of the time would go into plugins it does not need
+        plugins = ["-p", "no:cacheprovider", "-p", "anyio.pytest_plugin", "-p", "pytest_recording.plugin"]
+        command = [sys.executable, "-m", "pytest", "-q", *plugins, "-W", "error", str(tmp_path), *args]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, cwd=tmp_path)
         return done.returncode, done.stdout + done.stderr
 

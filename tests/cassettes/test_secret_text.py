@@ -6,7 +6,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hitl_core.testing.cassettes import Scrubber
@@ -67,6 +67,7 @@ def test_another_secret_is_not_found(spelling):
     assert not SecretText(["p~w/o+r=d 'ü'", "unrelated", "0123456789"]).is_in(text)
 
 
+@settings(deadline=None)
 @given(secrets, st.sampled_from(sorted(SPELLINGS)), st.text(max_size=10), st.text(max_size=10))
 @example("000000", "Base64 at 1", "", "")
 @example("'''&''", "in HTML", "", "")

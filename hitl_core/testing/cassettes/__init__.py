@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hitl_core.testing.cassettes.check import Problem, check_cassettes
 from hitl_core.testing.cassettes.exchange import Exchange, RecordedRequest, RecordedResponse
 from hitl_core.testing.cassettes.marker import recording_config
 from hitl_core.testing.cassettes.provenance import CassetteError, Origin, Provenance
@@ -13,11 +14,13 @@ __all__ = [
     "CassetteError",
     "Exchange",
     "Origin",
+    "Problem",
     "Provenance",
     "RecordedRequest",
     "RecordedResponse",
     "Scrubber",
     "UsedCassette",
+    "check_cassettes",
     "orphaned_cassettes",
     "recording_config",
     "use_cassette",

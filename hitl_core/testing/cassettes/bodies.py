@@ -46,12 +46,11 @@ def content_type_of(headers: Mapping[str, str]) -> str:
 
 
 def as_text(body: bytes) -> str | None:
-    """Return the body as text, or ``None`` when it is none: not UTF-8, or with a zero byte."""
+    """Return the body as text, or ``None`` when it is not UTF-8."""
     try:
-        text = body.decode("utf-8")
+        return body.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else text
 
 
 def unpacked(body: bytes, encoding: str) -> bytes | None:

@@ -20,14 +20,13 @@ from hitl_core.testing.cassettes.people import (
     is_name_field,
     is_phone_field,
     name_for,
-    phone_for,
     phone_of_field,
     phones_in,
     without,
 )
 from hitl_core.testing.cassettes.secret_text import PLACEHOLDER, SecretText, spelt
 
-__all__ = ["BASE64_WORD", "SEGMENT_SAFE", "Cleaner", "decoded_base64"]
+__all__ = ["BASE64_WORD", "PERCENT_WORD", "SEGMENT_SAFE", "Cleaner", "decoded_base64"]
 
 # JSON in a string in JSON in Base64 …; deeper is cleaned as plain text.
 _DEEPEST: Final = 6
@@ -37,6 +36,8 @@ SEGMENT_SAFE: Final = "!$&'()*+,;=:@~"
 _WHOLE_URL: Final = re.compile(r"https?://[^\s\"<>]+", re.IGNORECASE)
 BASE64_WORD: Final = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}(?:={1,2}|(?:%3[dD]){1,2})?(?![\w+/=-])")
 """What may be Base64 by its looks."""
+PERCENT_WORD: Final = re.compile(r"[^\s\"<>%]*(?:%[0-9A-Fa-f]{2}[^\s\"<>%]*)+")
+"""What is percent-encoded in part, such as a relative URL in a text."""
 
 
 class Cleaner:
@@ -108,7 +109,7 @@ class Cleaner:
 
     def pairs(self, pairs: list[tuple[str, str]], depth: int = 0) -> list[tuple[str, str]]:
         """Clean the pairs of a form or a query."""
-        return [(self._plain(name, depth), self.text(value, name, depth + 1)) for name, value in pairs]
+        return [(self.text(name, "", depth + 1), self.text(value, name, depth + 1)) for name, value in pairs]
 
     def _segment(self, segment: str, depth: int) -> str:
         plain = unquote(segment)
@@ -118,7 +119,7 @@ class Cleaner:
     def _value(self, value: Any, field: str, depth: int) -> Any:
         match value:
             case dict():
-                return {self._plain(name, depth): self._value(item, name, depth) for name, item in value.items()}
+                return {self.text(name, "", depth): self._value(item, name, depth) for name, item in value.items()}
             case list():
                 return [self._value(item, field, depth) for item in value]
             case str():
@@ -129,9 +130,8 @@ class Cleaner:
         digits = str(value)
         if self.secrets.is_in(digits) or is_credential_field(field):
             return PLACEHOLDER
-        if is_phone_field(field) and digits.isdigit() and len(digits) >= 7:
-            return int(phone_for(digits))
-        return value
+        number = phone_of_field(digits) if is_phone_field(field) else None
+        return value if number is None else int(number)
 
     def _plain(self, text: str, depth: int) -> str:
         # What was put somewhere may complete what another rule looks for.
@@ -143,10 +143,21 @@ class Cleaner:
 
     def _once(self, text: str, depth: int) -> str:
         if depth < _DEEPEST:
+            if "%" in text:
+                text = PERCENT_WORD.sub(lambda found: self._percent(found[0], depth), text)
             text = BASE64_WORD.sub(lambda found: self._base64(found[0], depth), text)
         text = without_credentials(self.secrets.replaced(text))
         text = self._others(without(self._addresses(text), emails_in))
         return self._names(without(text, phones_in))
+
+    def _percent(self, word: str, depth: int) -> str:
+        plain = unquote(word)
+        cleaned = self._plain(plain, depth + 1)
+        if cleaned == plain:
+            return word
+        # What stood there as itself was there for a purpose.
+        coded = {*unquote("".join(re.findall("(?:%[0-9A-Fa-f]{2})+", word)))}
+        return quote(cleaned, safe="".join({*word} - coded - {"%"}).encode("ascii", "ignore").decode())
 
     def _base64(self, word: str, depth: int) -> str:
         plain = decoded_base64(word)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from hitl_core.testing.cassettes.secret_text import PLACEHOLDER
@@ -91,6 +92,7 @@ def _is_harmless(kind: str, found: re.Match[str]) -> bool:
     return b":" not in plain  # "Basic plan-2026" is none; credentials are user:password
 
 
+@lru_cache(maxsize=1024)
 def field_name(name: str) -> str:
     """Return the bare name of a field: ``user[First-Name]`` and ``contact.first_name`` are both ``firstname``."""
     last = re.split(r"[\[\].]+", name.strip("[]."))[-1]

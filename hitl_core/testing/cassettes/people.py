@@ -103,7 +103,8 @@ _PHONE: Final = re.compile(
     | (?<! [\w.+:/#-] ) (?: 1 [ .-] )? (?: \( [2-9]\d\d \) [ ]? | [2-9]\d\d [ .-] )
       [2-9]\d\d [ .-] \d{4} (?! [\w-] | \.\d )                                               # (415) 555-2671
     | (?<! [\w.+:/#-] ) 0[1-9] (?: [.]\d\d ){4} (?! [\w-] | \.\d )                            # 06.12.34.56.78
-    | (?<! [\w.+:/#-] ) \(? 00? [1-9] \d{0,4} \)? (?: [ /-]{1,3} \d{2,8} ){1,5} (?! \w | [.:/-]\d )   # 0171 2345678
+    | (?<! [\w.+:/#-] ) (?: \( 0[1-9]\d{0,4} \) [ /-]{0,3} | 00? [1-9]\d{0,4} [ /-]{1,3} )
+      \d (?: [ /-]{0,3} \d ){4,9} (?! \w | [.:/-]\d )                                           # 0171 2345678
     """,
     re.VERBOSE,
 )
@@ -117,22 +118,31 @@ _PHONE_FIELDS: Final = re.compile(
     r"(?:(?:caller|contact|customer|home|mobile|office|user|work)?(?:cell|fax|mobile|phone|tel|telephone))"
     r"(?:s|number|numbers)?|cellphone|callerid|msisdn|smsnumber|waid|whatsapp(?:id|number)?"
 )
-_ONLY_A_PHONE: Final = re.compile(r"\+?[\d\s().\-/]{7,30}")
+_ONLY_A_PHONE: Final = re.compile(r"\+?[(\d][\d\s().\-/]{6,30}")
 
 
 def phones_in(text: str) -> Iterator[Found]:
     """Find phone numbers that are spelt as such: with a country code, in groups, or in a link; no bare digits."""
-    for found in _PHONE.finditer(text):
+    at = 0
+    while found := _PHONE.search(text, at):
         number = found[0]
         digits = _digits(number.removeprefix("%2B").removeprefix("%2b"))
         fewest = 7 if number[0] in "+%tsw" else 9  # with a country code or in a link, or by its grouping alone
-        if not fewest <= len(digits) <= 17 or _DATE.match(number) or _DECIMAL.fullmatch(number):
-            continue
-        if not _FICTION.fullmatch(digits):
-            plus = number[:3] if number.startswith("%") else "+"
-            prefix = re.match(r"tel:|sms:|wa\.me/", number)
-            lead = "wa.me/" if prefix and prefix[0] == "wa.me/" else f"{prefix[0] if prefix else ''}{plus}"
-            yield Found(*found.span(), lead + phone_for(digits))
+        if date := _DATE.match(number):
+            at = found.start() + date.end()
+        elif len(digits) < fewest or _DECIMAL.fullmatch(number):
+            at = found.start() + 1
+        else:
+            at = found.end()
+            if not _FICTION.fullmatch(digits):
+                yield Found(*found.span(), _pseudonym_like(number, digits))
+
+
+def _pseudonym_like(number: str, digits: str) -> str:
+    link = re.match(r"tel:|sms:|wa\.me/", number)
+    if link:
+        return link[0] + ("" if link[0] == "wa.me/" else "+") + phone_for(digits)
+    return (number[:3] if number.startswith("%") else "+") + phone_for(digits)
 
 
 def _digits(number: str) -> str:
