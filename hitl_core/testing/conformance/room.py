@@ -29,8 +29,9 @@ from hitl_core.info import Capabilities, ProviderInfo
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, ExternalUser
 from hitl_core.sessions import HistoryEntry, HitlSession
-from hitl_core.state import ConnectionState, MemoryState
+from hitl_core.state import ConnectionState
 from hitl_core.testing.conformance import words
+from hitl_core.testing.conformance.keeping import KeptState
 from hitl_core.testing.conformance.shelf import Shelf
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook
@@ -68,7 +69,7 @@ class Room:
     clock: Clock
     wire: Wire
     settings: dict[str, Any] = field(repr=False)
-    state: ConnectionState = field(default_factory=MemoryState)
+    state: ConnectionState = field(default_factory=KeptState)
     webhook_url: str = "https://bot.test/webhooks/kit"
     patience: int = 10
     received: list[SimWebhook] = field(default_factory=list)
