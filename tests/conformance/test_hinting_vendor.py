@@ -1,4 +1,4 @@
-"""A vendor that repeats a secret in a header and only says that something happened passes the kit as well."""
+"""A vendor that repeats a secret in a header and only says that something happened is heard as the kit wants it."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from hitl_core.signatures import SharedSecretScheme
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 from hitl_core.testing.simulator import Simulator
 
-from .mutation import ReferenceSuite
+from .incoming import IncomingSuite
 
 SCHEME = SharedSecretScheme("x-webhook-secret")
 
@@ -80,7 +80,7 @@ def content_of(body):
     return content if isinstance(content, dict) else {}
 
 
-class TestHintingVendor(ReferenceSuite):
+class TestHintingVendor(IncomingSuite):
     @pytest.fixture
     def provider(self):
         return HintingProvider

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hitl_core.calls import WebhookRegistration
 from hitl_core.connection.registration import load_registration, save_registration
-from hitl_core.testing.cassettes.credentials import is_redacted
 from hitl_core.testing.conformance.base import ConformanceBase
 from hitl_core.testing.conformance.claims import promised
 from hitl_core.testing.conformance.genuine import REPLY
@@ -178,5 +177,7 @@ async def _assert_mended(room: Room) -> None:
 
 def _signed_as_issued(room: Room, registration: WebhookRegistration, webhook: SimWebhook) -> SimWebhook:
     """Return the delivery as it came; from a recording, which holds no secret, signed with what stands for it there."""
+    from hitl_core.testing.cassettes.credentials import is_redacted  # brings what only recordings need
+
     redacted = [each.get_secret_value() for each in registration.secrets if is_redacted(each.get_secret_value())]
     return room.signed(webhook.body, secret=redacted[0]) if redacted else webhook

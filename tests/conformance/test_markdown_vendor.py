@@ -1,4 +1,4 @@
-"""A vendor whose agents write HTML, and that tells of everything twice, passes the kit as well."""
+"""A vendor that tells of everything twice, and is read as Markdown, is heard as the kit wants it."""
 
 import pytest
 
@@ -6,10 +6,10 @@ import hitl_core as hitl
 from hitl_core.rendering import clean_html, text_to_html
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 
-from .mutation import ReferenceSuite
+from .incoming import IncomingSuite
 
 
-class HtmlSimulator(ReferenceSimulator):
+class EditorSimulator(ReferenceSimulator):
     """A helpdesk whose agents write in an editor, and that has two rules for every event."""
 
     def write(self, ticket, text, *, actor, **more):
@@ -27,7 +27,7 @@ class HtmlSimulator(ReferenceSimulator):
         return super()._seen(message).model_copy(update={"html": message["actor"]["role"] == "agent"})
 
 
-class HtmlProvider(ReferenceProvider):
+class MarkdownProvider(ReferenceProvider):
     """Turns agents' HTML into Markdown."""
 
     __module__ = ReferenceProvider.__module__
@@ -58,11 +58,11 @@ def readable(item):
     return hitl.Markdown(markdown=clean_html(item.text).text or "-") if isinstance(item, hitl.Text) else item
 
 
-class TestHtmlVendor(ReferenceSuite):
+class TestMarkdownVendor(IncomingSuite):
     @pytest.fixture
     def provider(self):
-        return HtmlProvider
+        return MarkdownProvider
 
     @pytest.fixture
     def simulator(self, clock):
-        return HtmlSimulator(clock=clock)
+        return EditorSimulator(clock=clock)
