@@ -8,6 +8,7 @@ from hitl_core.testing.reference import ReferenceProvider
 
 from .mutation import kills
 from .variants import Bending, NoNotes, changed, declaring, text_of
+from .vendors import HtmlProvider, HtmlSimulator
 
 _NAMES = "test_each_message_is_shown_under_the_right_name"
 _WRITTEN = "test_a_message_arrives_as_it_was_written"
@@ -102,6 +103,14 @@ class CountsCharactersAsUnits(ReferenceProvider):
             msg = "the text is too long"
             raise hitl.InvalidRequestError(msg)
         return await super()._content(message)
+
+
+@kills("test_a_text_as_long_as_declared_arrives_whole")
+class LeavesNoRoomForEscaping(HtmlProvider):
+    """Escapes what it sends, and declares the limit of what the helpdesk takes afterwards."""
+
+    simulator = HtmlSimulator
+    info = declaring(HtmlProvider, limits={"text": hitl.TextLimit(max=1000)})
 
 
 @kills("test_a_text_as_long_as_declared_arrives_whole")

@@ -10,6 +10,7 @@ from hitl_core.testing.reference.provider import ReferenceOptions
 
 from .mutation import kills
 from .variants import changed, declaring
+from .vendors import HtmlProvider, HtmlSimulator
 
 
 @kills("test_a_start_opens_one_session_under_its_title_for_the_customer")
@@ -82,6 +83,14 @@ class DeclaresTooMuch(ReferenceProvider):
     """Declares an opening longer than the helpdesk takes."""
 
     info = declaring(limits={"opening": hitl.TextLimit(max=4000)})
+
+
+@kills("test_a_description_as_long_as_declared_fits_and_a_longer_one_is_refused_unsent")
+class LeavesNoRoomForEscapingTheOpening(HtmlProvider):
+    """Escapes what it opens with, and declares the limit of what the helpdesk takes afterwards."""
+
+    simulator = HtmlSimulator
+    info = declaring(HtmlProvider, limits={"opening": hitl.TextLimit(max=2000)})
 
 
 @kills("test_a_description_as_long_as_declared_fits_and_a_longer_one_is_refused_unsent")

@@ -31,7 +31,7 @@ class HtmlProvider(KeyedSends):
 
     __module__ = ReferenceProvider.__module__
     info = declaring(
-        KeyedSends, reopen="always", limits={"opening": hitl.TextLimit(max=1500), "text": hitl.TextLimit(max=700)}
+        KeyedSends, reopen="always", limits={"opening": hitl.TextLimit(max=800), "text": hitl.TextLimit(max=400)}
     )
 
     async def _call(self, operation, method, path, **request):

@@ -107,8 +107,10 @@ class HistoryTests(ConformanceBase):
             author = Author.user(user) if number % 2 else Author.bot("Kit bot")
             history.append(HistoryEntry.of(author, said))
         with promised("a long history must work: declare limits.opening and limits.text as the vendor has them"):
-            session = await room.session(history=history)
-        found = numbered(everything(await room.agent.session(session.id)), "word")
+            session = await room.session(description="kit-description " * 10, history=history)
+        seen = everything(await room.agent.session(session.id))
+        assert seen.count("kit-description") == 10, "the description must arrive beside a long history, once"
+        found = numbered(seen, "word")
         assert sorted(set(found)) == list(range(first)), (
             f"of {first} words {first - len(set(found))} are lost; place only items that fit, `relayed` says how many"
         )

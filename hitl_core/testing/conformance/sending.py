@@ -86,14 +86,15 @@ class SendTests(ConformanceBase):
 
     @rule("send_message")
     async def test_a_text_as_long_as_declared_arrives_whole(self, room: Room) -> None:
-        """A text of exactly ``limits.text``, in its unit, is taken as it is: also one of emoji alone."""
+        """A text of exactly ``limits.text``, in its unit, is taken as it is: also one of emoji, or full of markup."""
         session = await room.session()
         limit = room.connection.limits.text
         most = limit.max if limit else 5000
         wide = limit.measure("🧡") if limit else 1
         texts = {"letters": f"kit-{'x' * (most - 4)}", "emoji": "🧡" * (most // wide)}
+        texts["markup"] = ("<b>&amp;</b> kit\n" * most)[: most - 1] + "."
         for kind, text in texts.items():
-            with promised(f"a text of {kind} as long as limits.text allows must work: declare unit and limit rightly"):
+            with promised(f"a text of {kind} as long as limits.text must work: leave room for what escaping adds"):
                 sent = await room.send(session, text)
             assert len(sent) == 1, "a text within limits.text is one message"
             assert within(await room.agent.session(session.id), text), f"a text of {kind} must arrive whole"

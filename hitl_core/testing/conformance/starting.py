@@ -73,16 +73,16 @@ class StartTests(ConformanceBase):
         """
         await room.user()
         limit = room.connection.limits.opening or room.connection.limits.text
-        text = words.long_text(limit.max if limit else 10_000)
-        text = text[: limit.max] if limit else text
-        with promised(
-            f"a description of {len(text)} characters must work: declare limits.opening as the vendor has it"
-        ):
-            session = await room.session(description=text)
-        assert within(await room.agent.session(session.id), text), "the description must arrive whole"
+        most = limit.max if limit else 10_000
+        texts = {"letters": words.long_text(most)[: most - 1], "markup": ("<b>&amp;</b> kit\n" * most)[: most - 1]}
+        for kind, text in texts.items():
+            with promised(f"a description of {kind} as long as limits.opening must work, room for escaping included"):
+                session = await room.session(description=f"{text}.")
+            seen = await room.agent.session(session.id)
+            assert within(seen, f"{text}."), f"a description of {kind} must arrive whole"
         if limit is not None:
             with unsent(room), refused(InvalidRequestError, "a description beyond limits.opening must be refused"):
-                await room.session(description=f"{text} and more")
+                await room.session(description="x" * (most + 1))
 
     @rule("start_hitl")
     async def test_what_a_start_carries_arrives_as_it_was_written(self, room: Room) -> None:
