@@ -120,6 +120,8 @@ class DeskSimulator(Simulator):
             await stack.enter_async_context(self._inboxes)
             for agent in self.agents:
                 await self._inboxes.enter_async_context(desk.presence.at_inbox(agent.id))
+            # At the end nobody leaves one by one: the desk is closed under them.
+            stack.push_async_callback(desk.log.close)
             self._app = app
             try:
                 yield
