@@ -16,6 +16,7 @@ COMMANDS: Final = "hitl.commands"
 
 # Imported when asked for, so that `hitl --version` stays quick.
 _OWN: Final = {
+    "cassettes": ("hitl_core.cli.cassettes:cassettes", "Check recordings of HTTP, and make them."),
     "check": ("hitl_core.cli.check:check", "Check an account: credentials, permissions, webhooks."),
     "new-provider": ("hitl_core.cli.new_provider:new_provider", "Write a new provider package that works at once."),
     "providers": ("hitl_core.cli.providers:providers", "List the installed providers."),

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic.fields import FieldInfo
 
 from hitl_core.discovery import load_provider, near_miss
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
 
-__all__ = ["account_settings", "set_option", "state_file"]
+__all__ = ["account_settings", "is_secret", "set_option", "state_file", "variable_prefix"]
 
 set_option = click.option(
     "--set",
@@ -34,7 +35,7 @@ def account_settings(name: str, assignments: Sequence[str], environ: Mapping[str
     info: ProviderInfo = cls.info
     known = info.settings.model_fields
     settings: dict[str, Any] = {}
-    prefix = f"HITL_{name.upper().replace('-', '_')}_"
+    prefix = variable_prefix(name)
     for variable, value in (os.environ if environ is None else environ).items():
         if not variable.startswith(prefix):
             continue
@@ -48,11 +49,21 @@ def account_settings(name: str, assignments: Sequence[str], environ: Mapping[str
         if not equals:
             msg = f"--set takes NAME=VALUE, not {setting!r}"
             raise ConfigurationError(msg)
-        if setting in known and "SecretStr" in str(known[setting].annotation):
+        if setting in known and is_secret(known[setting]):
             msg = f"{setting} is a secret and would show in the process list; set {prefix}{setting.upper()} instead"
             raise ConfigurationError(msg)
         settings[setting] = value
     return settings
+
+
+def variable_prefix(name: str) -> str:
+    """Return how the variables of an account of provider ``name`` begin; the setting in capitals follows."""
+    return f"HITL_{name.upper().replace('-', '_')}_"
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether a setting is a secret."""
+    return "SecretStr" in str(field.annotation)
 
 
 def state_file() -> Path:

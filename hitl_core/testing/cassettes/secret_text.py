@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["PLACEHOLDER", "SHORTEST_SECRET", "SecretText", "spelt"]
+__all__ = ["PLACEHOLDER", "SHORTEST_SECRET", "SecretText", "is_searchable", "spelt"]
 
 PLACEHOLDER: Final = "redacted"
 SHORTEST_SECRET: Final = 6
@@ -42,12 +42,8 @@ class SecretText:
         # The longest first, or a secret that is part of another would leave the rest of it standing.
         values = sorted({secret for secret in secrets if secret}, key=lambda value: (-len(value), value))
         for value in values:
-            if len(value) < SHORTEST_SECRET:
-                msg = f"a secret of {len(value)} characters cannot be told from ordinary text"
-                raise ValueError(msg)
-            if any(value.lower() in text for text in (PLACEHOLDER, _HEX_PLACEHOLDER, _BASE64_PLACEHOLDER.lower())):
-                msg = f"a secret cannot be part of the word {PLACEHOLDER!r}, which takes its place"
-                raise ValueError(msg)
+            if problem := _obstacle(value):
+                raise ValueError(problem)
         self._plain = _any_of(spelt(value) for value in values)
         self._hex = _any_of(_hex(value) for value in values)
         self._base64 = _any_of(core for value in values for core in _base64_cores(value))
@@ -67,6 +63,19 @@ class SecretText:
         text = self._plain.sub(PLACEHOLDER, text)
         text = self._hex.sub(_HEX_PLACEHOLDER, text)
         return self._base64.sub(_BASE64_PLACEHOLDER, text)
+
+
+def is_searchable(secret: str) -> bool:
+    """Return whether a secret can be told from ordinary text."""
+    return not _obstacle(secret)
+
+
+def _obstacle(secret: str) -> str:
+    if len(secret) < SHORTEST_SECRET:
+        return f"a secret of {len(secret)} characters cannot be told from ordinary text"
+    if any(secret.lower() in text for text in (PLACEHOLDER, _HEX_PLACEHOLDER, _BASE64_PLACEHOLDER.lower())):
+        return f"a secret cannot be part of the word {PLACEHOLDER!r}, which takes its place"
+    return ""
 
 
 _HEX_PLACEHOLDER: Final = PLACEHOLDER.encode().hex()
