@@ -93,12 +93,12 @@ def test_a_refusal_must_come_and_be_of_its_kind():
     with refused(hitl.NotFoundError, "it must be refused") as refusal:
         raise hitl.NotFoundError("gone")
     assert refusal.error.message == "gone"
-    with pytest.raises(AssertionError, match="by NotFoundError; instead it was taken"):
-        with refused(hitl.NotFoundError, "it must be refused"):
-            pass
-    with pytest.raises(AssertionError, match="by NotFoundError; instead: ConflictError"):
-        with refused(hitl.NotFoundError, "it must be refused"):
-            raise hitl.ConflictError("both")
+    taken = pytest.raises(AssertionError, match="by NotFoundError; instead it was taken")
+    with taken, refused(hitl.NotFoundError, "it must be refused"):
+        pass
+    another = pytest.raises(AssertionError, match="by NotFoundError; instead: ConflictError")
+    with another, refused(hitl.NotFoundError, "it must be refused"):
+        raise hitl.ConflictError("both")
 
 
 def test_what_may_write_nothing_is_watched():
@@ -106,9 +106,9 @@ def test_what_may_write_nothing_is_watched():
     written = []
     with unsent(room):
         pass
-    with pytest.raises(AssertionError, match=r"nothing may be written, but 1 went out \(POST\)"):
-        with unsent(room, "nothing may be written"):
-            written.append(SimpleNamespace(method="POST"))
+    told = pytest.raises(AssertionError, match=r"nothing may be written, but 1 went out \(POST\)")
+    with told, unsent(room, "nothing may be written"):
+        written.append(SimpleNamespace(method="POST"))
 
 
 # Downloads ------------------------------------------------------------------------------------------------------
