@@ -55,6 +55,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return outcome
 
 
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    """Keep standard tests that do not apply apart from tests that were skipped."""
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+    if reason.startswith("Skipped: not applicable: "):
+        return "not applicable", "-", "NOT APPLICABLE"
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves recordings behind which no test plays."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from hitl_core.info import Capabilities, ProviderInfo
 
-__all__ = ["GAINS", "open_points"]
+__all__ = ["GAINS", "open_points", "undeclared"]
 
 GAINS: Final[dict[str, str]] = {
     "webhook_registration": "webhooks are set up by one call instead of by hand",
@@ -52,7 +52,6 @@ def open_points(package_dir: Path, info: ProviderInfo) -> list[str]:
         *_questions(root, info.name),
         *_placeholders(root),
         *_proofs(root, info),
-        *_capabilities(info.capabilities),
     ]
 
 
@@ -102,11 +101,10 @@ def _origin(cassette: Path) -> str:
     return found[1] if found else "unknown"
 
 
-def _capabilities(declared: Capabilities) -> Iterator[str]:
+def undeclared(declared: Capabilities) -> dict[str, str]:
+    """Return the capabilities that are not declared, and what users would gain from each."""
     least = Capabilities()
-    for name, gain in GAINS.items():
-        if getattr(declared, name) == getattr(least, name):
-            yield f"{name} is not declared; if your vendor has it: {gain}"
+    return {name: gain for name, gain in GAINS.items() if getattr(declared, name) == getattr(least, name)}
 
 
 def _files(root: Path) -> Iterator[Path]:

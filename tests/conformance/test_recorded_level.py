@@ -73,7 +73,15 @@ def test_a_recording_holds_no_secret(run, tmp_path):
         assert "of-the-reference-helpdesk" not in path.read_text()
 
 
-def test_a_missing_recording_says_how_to_make_it(run):
+def test_as_long_as_nothing_is_recorded_that_is_said_and_nothing_fails(run):
+    code, out = run("-k", SOME)
+    assert code == 0, out
+    assert "nothing is recorded yet; record with: hitl cassettes record reference --simulator: 2" in out
+
+
+def test_a_missing_recording_says_how_to_make_it(run, tmp_path):
+    recorded(run)
+    (tmp_path / "cassettes" / "reference" / "conformance" / "two_at_once_make_one_customer.yaml").unlink()
     code, out = run("-k", SOME)
     assert code == 1
     assert "make it: hitl cassettes record reference --simulator" in out

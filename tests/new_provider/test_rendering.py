@@ -55,7 +55,6 @@ def test_the_package_holds_what_a_publishable_one_needs():
         "hitl_acme_desk/settings.py",
         "hitl_acme_desk/simulator.py",
         "pyproject.toml",
-        "tests/conftest.py",
         "tests/test_conformance.py",
     }
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import hitl_core as hitl
-from hitl_core.testing.todo import GAINS, open_points
+from hitl_core.testing.todo import GAINS, open_points, undeclared
 
 CASSETTE = "hitl:\n  provider: acme\n  origin: {origin}\n  recorded_at: '2026-01-05T12:00:00Z'\nversion: 1\n"
 INFO = hitl.ProviderInfo(name="acme", title="Acme", verified="live")
@@ -17,7 +17,7 @@ def point(points, word):
 
 @pytest.fixture
 def project(tmp_path):
-    """A finished package: nothing is open but capabilities."""
+    """A finished package: nothing is open."""
     root = tmp_path / "hitl-acme"
     package = root / "hitl_acme"
     package.mkdir(parents=True)
@@ -30,12 +30,8 @@ def project(tmp_path):
     return root
 
 
-def without_capabilities(points):
-    return [one for one in points if "is not declared" not in one]
-
-
-def test_a_finished_package_has_no_open_points_but_capabilities(project):
-    assert without_capabilities(open_points(project, INFO)) == []
+def test_a_finished_package_has_no_open_points(project):
+    assert open_points(project, INFO) == []
 
 
 @pytest.mark.parametrize("given", [".", "hitl_acme"])
@@ -53,7 +49,7 @@ def test_questions_of_others_are_none_of_ours(project):
         (project / folder).mkdir(parents=True)
         (project / folder / "copy.py").write_text("# TODO(acme): Copied?\n")
     (project / "env" / "pyvenv.cfg").write_text("")
-    assert without_capabilities(open_points(project, INFO)) == []
+    assert open_points(project, INFO) == []
 
 
 def test_placeholders_of_the_readme_are_listed_in_one_line_each(project):
@@ -82,17 +78,13 @@ def test_recordings_from_elsewhere_are_no_recordings_of_an_account(project, orig
 
 def test_recordings_may_stand_at_the_top_of_a_repository_of_several_providers(project):
     (project / "cassettes").rename(project.parent / "cassettes")
-    assert without_capabilities(open_points(project, INFO)) == []
+    assert open_points(project, INFO) == []
 
 
-def test_each_capability_says_what_users_gain_until_it_is_declared(project):
-    lines = point(open_points(project, INFO), "is not declared")
-    assert [line.partition(" ")[0] for line in lines] == list(GAINS)
-    assert all("\n" not in line for line in lines)
+def test_each_capability_says_what_users_gain_until_it_is_declared():
+    assert undeclared(hitl.Capabilities()) == GAINS
     declared = hitl.Capabilities(pull=True, find_session=True, reopen="asked", idempotent={"start_hitl"})
-    left = point(open_points(project, dataclasses.replace(INFO, capabilities=declared)), "is not declared")
-    gone = {line.partition(" ")[0] for line in lines} - {line.partition(" ")[0] for line in left}
-    assert gone == {"pull", "find_session", "reopen", "idempotent"}
+    assert set(GAINS) - set(undeclared(declared)) == {"pull", "find_session", "reopen", "idempotent"}
 
 
 def test_no_capability_is_forgotten():

@@ -79,7 +79,11 @@ class ConformanceBase:
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest, provider: str | type[Any], simulator: Simulator) -> None:
         found = self._rule(request)
-        if found is not None and (reason := inapplicable(found, provider, simulator)):
+        if found is None:
+            return
+        if reason := inapplicable(found, provider, simulator):
+            pytest.skip(NOT_APPLICABLE + reason)
+        if self.level == "recorded" and (reason := _unrecorded(request, provider_class(provider)[0].info.name)):
             pytest.skip(NOT_APPLICABLE + reason)
 
     def _rule(self, request: pytest.FixtureRequest) -> Rule | None:
@@ -151,6 +155,15 @@ def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -
     if found.named_deliveries and not simulator.names_deliveries:
         return "the vendor's deliveries have no ids"
     return None
+
+
+def _unrecorded(request: pytest.FixtureRequest, name: str) -> str | None:
+    """Return what to do as long as nothing at all is recorded; later a missing recording is a failure."""
+    from hitl_core.testing.conformance.recorded import recording
+
+    if recording(request.config) or (request.getfixturevalue("cassettes") / name / "conformance").is_dir():
+        return None
+    return f"nothing is recorded yet; record with: hitl cassettes record {name} --simulator"
 
 
 def _say(fixture: str, example: str, cls: type) -> str:

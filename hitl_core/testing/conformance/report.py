@@ -178,10 +178,16 @@ def _write_suite(terminal: Any, suite: _Suite) -> None:
 
 
 def _write_open_points(terminal: Any, package: Path, info: ProviderInfo) -> None:
-    from hitl_core.testing.todo import open_points
+    from hitl_core.testing.todo import open_points, undeclared
 
-    points = open_points(package, info)
-    if points:
+    if points := open_points(package, info):
         terminal.line(f"Still to do for {info.name}:")
         for number, point in enumerate(points, 1):
             terminal.line(f"  {number}. {point}")
+    gains = undeclared(info.capabilities)
+    if gains and terminal.config.get_verbosity() > 0:
+        terminal.line(f"Not declared by {info.name}, and what its users would gain:")
+        for name, gain in gains.items():
+            terminal.line(f"  {name}: {gain}")
+    elif gains:
+        terminal.line(f"Not declared by {info.name}: {', '.join(gains)} (pytest -v says what each brings)")
