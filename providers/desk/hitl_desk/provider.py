@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from pydantic_core import from_json
@@ -135,7 +136,7 @@ class DeskProvider:
         fields |= {"locale": user.locale, "data": user.data or None}
         customer = await self._call(
             "PUT",
-            f"v1/customers/{segment(user.external_id or user.email or request.key)}",
+            f"v1/customers/{segment(user.external_id or _id_of_mail(user.email) or request.key)}",
             operation="create_user",
             params={"rename": False},
             json={name: value for name, value in fields.items() if value is not None},
@@ -363,6 +364,11 @@ class DeskProvider:
             external_id=ticket.get("external_id"),
             data={"number": ticket["number"]},
         )
+
+
+def _id_of_mail(email: str | None) -> str | None:
+    """Return an id for a customer of whom only the e-mail address is known; URLs are logged, so it is none itself."""
+    return f"mail-{sha256(email.strip().lower().encode('utf-8', 'surrogatepass')).hexdigest()[:32]}" if email else None
 
 
 def _role(author: hitl.Author) -> str:

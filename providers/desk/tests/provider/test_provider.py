@@ -38,6 +38,15 @@ async def test_a_customer_who_is_known_needs_no_other_id(connection):
     assert again == known
 
 
+async def test_an_e_mail_address_names_a_customer_and_stays_out_of_urls(connection, room):
+    first = await connection.create_user(email="Grace@Example.com")
+    again = await connection.create_user(email="grace@example.com ")
+    session = await connection.start_hitl(user=again, title="T")
+    customer = (await room.agent.see(session.id))["customer"]
+    assert first.id == again.id
+    assert "grace" not in customer["external_id"].lower()
+
+
 async def test_customers_without_a_name_or_with_odd_ids_are_welcome(connection):
     ids = [(await connection.create_user(external_id=id_)).id for id_ in ("a/b?c#d", "ünï cödé", "..x", "a@b.c")]
     assert len(set(ids)) == 4
