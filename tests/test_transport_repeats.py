@@ -368,11 +368,18 @@ async def test_a_401_refreshes_once_and_repeats_the_same_bytes_with_new_credenti
     assert clock.waits == []
 
 
-async def test_a_second_401_is_final():
+async def test_credentials_another_instance_renewed_long_ago_are_renewed_once_more():
     auth = Rotating(left=5)
-    client, transport, _ = make([401, 401], auth=auth)
+    client, transport, _ = make([401, 401, 201], auth=auth)
+    await client.post("tickets", operation="start_hitl", json={"a": 1})
+    assert (auth.asked, len(transport.requests)) == (2, 3)
+
+
+async def test_a_third_401_is_final():
+    auth = Rotating(left=5)
+    client, transport, _ = make([401, 401, 401], auth=auth)
     assert type(await fails(client)) is errors.AuthenticationError
-    assert (auth.asked, len(transport.requests)) == (1, 2)
+    assert (auth.asked, len(transport.requests)) == (2, 3)
 
 
 async def test_without_newer_credentials_a_401_is_final():
@@ -382,11 +389,11 @@ async def test_without_newer_credentials_a_401_is_final():
     assert len(transport.requests) == 1
 
 
-async def test_the_refresh_is_done_once_per_call_not_once_per_attempt():
+async def test_refreshes_are_counted_per_call_not_per_attempt():
     auth = Rotating(left=5)
-    client, transport, _ = make([401, 429, 401], auth=auth)
+    client, transport, _ = make([401, 401, 429, 401], auth=auth)
     assert type(await fails(client)) is errors.AuthenticationError
-    assert (auth.asked, len(transport.requests)) == (1, 3)
+    assert (auth.asked, len(transport.requests)) == (2, 4)
 
 
 async def test_configured_credentials_have_nothing_newer():

@@ -31,7 +31,7 @@ class Auth(Protocol):
         ...
 
     async def refresh(self) -> bool:
-        """Get new credentials; called once after a 401.
+        """Get new credentials; called after a 401, at most twice for one request.
 
         :returns: whether there are new ones: the request, which was refused and so did nothing, goes out once more.
         """

@@ -31,6 +31,9 @@ __all__ = ["SAFE_METHODS", "Call"]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# The first may only bring what another instance renewed long ago, and what has expired as well by now.
+_REFRESHES = 2
+
 
 class _Facts(TypedDict):
     status: int
@@ -76,7 +79,7 @@ class Call:
     cost: float = 1
     attempts: int = 0
     maybe_done: bool = False
-    refreshed: bool = False
+    refreshed: int = 0
 
     async def run(self) -> HttpResponse:
         """Bring the request to an answer that counts as success.
@@ -90,7 +93,7 @@ class Call:
         return outcome
 
     async def attempt(self) -> HttpResponse | Failure:
-        """Send once; a second time when a 401 brought new credentials, because then nothing was done."""
+        """Send once; again when a 401 brought new credentials, because then nothing was done."""
         core, binding = self.core, self.binding
         self.attempts += 1
         while True:
@@ -119,8 +122,8 @@ class Call:
             seen = await self._observe(response) if binding.limits is not None else ()
             if self._is_success(response.status):
                 return response
-            if response.status == 401 and binding.auth is not None and not self.refreshed:
-                self.refreshed = True
+            if response.status == 401 and binding.auth is not None and self.refreshed < _REFRESHES:
+                self.refreshed += 1
                 if await binding.auth.refresh():
                     continue
             return await self._failed(response, seen)

@@ -161,7 +161,7 @@ class HttpClient:
 
         Not sent, or refused (429; 503 with ``Retry-After``): repeated whatever it is. Possibly carried out (no answer,
         5xx, 408): repeated only when ``repeatable``. Repeats are the same to the byte, credentials aside. A 401 is
-        repeated once when ``auth`` has something newer.
+        repeated when ``auth`` has something newer, twice at most.
 
         :param path: below the base URL, its variable pieces made by :func:`segment`; or an absolute URL on the same
             origin, such as a link to the next page.
