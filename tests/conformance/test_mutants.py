@@ -25,6 +25,7 @@ from . import (
     mutants_registration,
     mutants_reopening,
     mutants_repeating,
+    mutants_rotation,
     mutants_searching,
     mutants_secrecy,
     mutants_sending,
@@ -67,6 +68,7 @@ GROUPS = (
     mutants_waiting,
     mutants_interruptions,
     mutants_secrecy,
+    mutants_rotation,
     mutants_completeness,
 )
 

@@ -25,6 +25,7 @@ from hitl_core.testing.conformance.records import RecordTests
 from hitl_core.testing.conformance.registration import RegistrationTests
 from hitl_core.testing.conformance.reopening import ReopenTests
 from hitl_core.testing.conformance.repeating import RepeatTests
+from hitl_core.testing.conformance.rotation import RotationTests
 from hitl_core.testing.conformance.searching import SearchTests
 from hitl_core.testing.conformance.secrecy import SecrecyTests
 from hitl_core.testing.conformance.sending import SendTests
@@ -70,6 +71,7 @@ class ProviderConformance(
     WaitTests,
     InterruptionTests,
     SecrecyTests,
+    RotationTests,
     CompletenessTests,
 ):
     """Every standard test. Subclass it, override the fixtures ``provider`` and ``simulator``, and run pytest."""

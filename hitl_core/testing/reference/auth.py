@@ -52,6 +52,10 @@ class RotatingToken:
             self._access = register_secret(SecretStr(str(stored.value["access_token"])))
 
     async def _renew(self) -> bool:
+        """Take a new pair of tokens.
+
+        :raises AuthenticationError: the helpdesk wants none of ours; says which setting to mend.
+        """
         settings = self._ctx.settings
         stored = await self._ctx.state.get(_KEY)
         value = stored.value if stored else None
@@ -63,8 +67,18 @@ class RotatingToken:
         }
         try:
             answer = await self._http.post("oauth/token", operation="refresh_token", json=body)
-        except AuthenticationError:
-            return False
+        except AuthenticationError as refused:
+            msg = (
+                "the refresh token is used up or revoked; make a new one for this app and set refresh_token, or check "
+                "client_id and client_secret"
+            )
+            raise AuthenticationError(
+                msg,
+                provider=self._ctx.provider,
+                connection=self._ctx.key,
+                operation=refused.operation,
+                status=refused.status,
+            ) from None
         tokens = answer.json()
         kept = {"access_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]}
         await self._ctx.state.put(_KEY, kept, stored.version if stored else None)
