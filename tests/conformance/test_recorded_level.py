@@ -30,20 +30,17 @@ SOME = "customer_is_created_once or two_at_once"
 def run(tmp_path):
     (tmp_path / "test_it.py").write_text(SUITE)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\nfilterwarnings = error\n")
+    plugins = ("-p", "anyio.pytest_plugin", "-p", "pytest_recording.plugin", "-p", "pytest_hitl")
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the plugins of others take longer to import than the tests to run
 
     def pytest_(*args, **environment):
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "--rootdir",
-            str(tmp_path),
-            *args,
-            str(tmp_path / "test_it.py"),
-        ]
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, check=False
+            [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", *plugins, *args, "test_it.py"],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **alone, **environment},
+            check=False,
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -93,3 +90,22 @@ def test_an_answer_nobody_asks_for_is_found(run, tmp_path):
     (folder / "two_at_once_make_one_customer.yaml").replace(folder / "a_new_customer_is_created_once.yaml")
     code, out = run("-k", "customer_is_created_once")
     assert code == 1, out
+
+
+def test_a_recording_that_no_test_plays_fails_a_run_of_all_tests(run, tmp_path):
+    group = SUITE.replace("from hitl_core.testing import ProviderConformance", "").replace(
+        "ProviderConformance", "__import__('hitl_core.testing.conformance.account', fromlist=['x']).AccountTests"
+    )
+    (tmp_path / "test_it.py").write_text(group)
+    code, out = run("--record-mode=rewrite", HITL_RECORD="simulator")
+    assert code == 0, out
+    code, out = run()
+    assert code == 0, out
+    folder = tmp_path / "cassettes" / "reference" / "conformance"
+    orphan = folder / "renamed_since.yaml"
+    orphan.write_bytes(next(folder.glob("*.yaml")).read_bytes())
+    code, out = run()
+    assert code == 1
+    assert f"no test plays {orphan}; remove it" in out
+    code, out = run("-k", "closing")
+    assert code == 0, "what was left out may have played it"

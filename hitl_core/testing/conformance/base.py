@@ -17,7 +17,13 @@ from hitl_core.testing.conformance.ways import Level, in_memory, noted_only, on_
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.simulator import Simulator
 
-__all__ = ["ConformanceBase", "inapplicable"]
+__all__ = ["CASSETTES", "PROVIDER", "ConformanceBase", "inapplicable"]
+
+
+PROVIDER = pytest.StashKey[str | type[Any]]()
+"""Where a standard test leaves word of which provider it is about, for the report."""
+CASSETTES = pytest.StashKey[Path]()
+"""Where a recorded test leaves word of the folder its recordings are in."""
 
 
 class ConformanceBase:
@@ -81,6 +87,7 @@ class ConformanceBase:
         found = self._rule(request)
         if found is None:
             return
+        request.node.stash[PROVIDER] = provider
         if reason := inapplicable(found, provider, simulator):
             pytest.skip(NOT_APPLICABLE + reason)
         if self.level == "recorded" and (reason := _unrecorded(request, provider_class(provider)[0].info.name)):
@@ -108,6 +115,7 @@ class ConformanceBase:
         simulator.webhooks.post = noted_only(simulator.webhooks.post)
         async with contextlib.AsyncExitStack() as stack:
             if self.level == "recorded":
+                request.node.stash[CASSETTES] = request.getfixturevalue("cassettes") / cls.info.name / "conformance"
                 from hitl_core.testing.conformance.recorded import recorded_way
 
                 way = await stack.enter_async_context(recorded_way(request, cls.info, simulator, clock))

@@ -12,7 +12,7 @@ import pytest
 
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
-from hitl_core.testing.conformance.base import ConformanceBase
+from hitl_core.testing.conformance.base import CASSETTES, PROVIDER, ConformanceBase
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, standard_tests
 
 __all__ = ["Report", "mark_recorded", "of"]
@@ -127,19 +127,17 @@ class Report:
         return self._suites.setdefault(cls, _Suite(cls))
 
     def _look(self, suite: _Suite, item: pytest.Item) -> None:
-        """Learn from the fixtures of a test which provider the suite is for."""
-        values = getattr(item, "funcargs", {})
-        if suite.info is None and "provider" in values:
+        """Learn which provider the suite is about, and where its recordings are."""
+        if suite.info is None and (provider := item.stash.get(PROVIDER, None)) is not None:
             from hitl_core.testing.conformance.room import provider_class
 
             try:
-                cls, _ = provider_class(values["provider"])
+                cls, _ = provider_class(provider)
             except ConfigurationError:  # a test says so
                 return
             suite.info = cls.info
             suite.package = _own_package(cls, item.config.rootpath)
-        if suite.cassettes is None and suite.info is not None and "cassettes" in values:
-            suite.cassettes = values["cassettes"] / suite.info.name / "conformance"
+        suite.cassettes = suite.cassettes or item.stash.get(CASSETTES, None)
 
 
 def _suite(item: pytest.Item) -> type[ConformanceBase] | None:
