@@ -7,7 +7,7 @@ from hitl_core.relay import compose_opening
 from hitl_core.testing.reference import ReferenceProvider
 
 from .mutation import kills
-from .variants import changed, declaring, text_of
+from .variants import StructuredStarts, changed, declaring, text_of
 
 _EVERY = "test_every_relay_strategy_hands_over_what_it_promises_once_and_in_order"
 
@@ -145,3 +145,19 @@ class WritesAllAsTheCustomer(_Posing):
 
     def pose(self, body):
         body["role"] = "user"
+
+
+@kills("test_a_structured_history_keeps_every_entry_apart")
+class PutsTheHistoryIntoOneEntry(StructuredStarts):
+    """Declares that it takes entries and writes them as one text."""
+
+    def entries(self):
+        return [{"role": "bot", "text": "\n".join(entry["text"] for entry in StructuredStarts.entries(self))}]
+
+
+@kills("test_a_structured_history_keeps_every_entry_apart")
+class GivesAllToTheBot(StructuredStarts):
+    """Writes every entry as the bot's."""
+
+    def entries(self):
+        return [{**entry, "role": "bot"} for entry in super().entries()]

@@ -6,6 +6,15 @@ from .mutants_events import Retelling, but
 from .mutation import kills
 
 
+@kills("test_an_agent_who_reads_a_message_is_told")
+class TakesReadingForArriving(Retelling):
+    """Says that a message arrived when an agent has read it."""
+
+    def told(self, event):
+        arrived = isinstance(event, hitl.MessageStatus)
+        return [but(event, status=hitl.DeliveryStatus.DELIVERED) if arrived else event]
+
+
 @kills("test_an_agent_who_takes_a_session_is_told")
 class TellsOfNoAssignment(Retelling):
     """Waits for the first reply to say who has a session."""

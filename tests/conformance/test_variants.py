@@ -9,7 +9,7 @@ from hitl_core.spec import CAPABILITY_HOOKS
 from hitl_core.testing.reference import ReferenceProvider
 
 from .mutation import ReferenceSuite
-from .variants import changed, declaring
+from .variants import StructuredStarts, changed, declaring
 
 
 class PlainProvider(ReferenceProvider):
@@ -66,3 +66,17 @@ class TestKeyedVendor(ReferenceSuite):
     @pytest.fixture
     def provider(self):
         return KeyedProvider
+
+
+class StructuredProvider(StructuredStarts):
+    """A vendor that takes history entry by entry."""
+
+    __module__ = ReferenceProvider.__module__
+
+
+class TestStructuredVendor(ReferenceSuite):
+    only_tests = ("test_a_structured_history_keeps_every_entry_apart",)
+
+    @pytest.fixture
+    def provider(self):
+        return StructuredProvider

@@ -74,6 +74,29 @@ class KeyedSends(ReferenceProvider):
         return await super()._call(operation, method, path, **request)
 
 
+class StructuredStarts(ReferenceProvider):
+    """A helpdesk that takes history entry by entry."""
+
+    info = declaring(structured_history=True)
+    _relay: ContextVar[Any] = ContextVar("relay")
+
+    def entries(self):
+        """Return the entries of the start in progress, as the helpdesk takes them."""
+        sources = [entry for item in self._relay.get() for entry in item.source]
+        return [{"role": entry.author.role.value, "text": text_of(entry.message)} for entry in sources]
+
+    @hitl.hookimpl(specname="start_hitl")
+    async def create_ticket(self, request):
+        self._relay.set(request.relay)
+        started = await super().create_ticket(changed(request, relay=()))
+        return started.model_copy(update={"relayed": len(request.relay)})
+
+    async def _call(self, operation, method, path, **request: Any):
+        if operation == "start_hitl" and path == "tickets":
+            request["json"] = {**request["json"], "transcript": self.entries()}
+        return await super()._call(operation, method, path, **request)
+
+
 class NoNotes(ReferenceProvider):
     """A helpdesk without internal notes."""
 

@@ -8,7 +8,7 @@ from hitl_core.sessions import HistoryEntry
 from hitl_core.testing.conformance import words
 from hitl_core.testing.conformance.base import ConformanceBase
 from hitl_core.testing.conformance.claims import promised
-from hitl_core.testing.conformance.reading import everything, messages_that_say, numbered
+from hitl_core.testing.conformance.reading import everything, messages_that_say, numbered, shown
 from hitl_core.testing.conformance.room import Room
 from hitl_core.testing.conformance.rules import rule
 
@@ -126,6 +126,20 @@ class HistoryTests(ConformanceBase):
             shown = messages_that_say(await room.agent.session(session.id), "kit-entry-")
             wrong += [f"{name}: {message.id}" for message in shown if message.role == "agent"]
         assert not wrong, f"shown as a human agent's: {', '.join(wrong)}"
+
+    @rule("start_hitl", needs=("structured_history",))
+    async def test_a_structured_history_keeps_every_entry_apart(self, room: Room) -> None:
+        """Where history is taken entry by entry, each one stands for itself, under the role of who said it (F06)."""
+        user = await room.user()
+        session = await room.session(history=words.history(user, entries=4))
+        seen = await room.agent.session(session.id)
+        wrong = []
+        for number, role in enumerate(("user", "bot", "user", "bot")):
+            found = messages_that_say(seen, f"kit-entry-{number} ")
+            told = [(message.role, numbered(shown(message), "kit-entry-")) for message in found]
+            if told != [(role, [number])]:
+                wrong.append(f"entry {number} of the {role}: {told}")
+        assert not wrong, f"place item.source one by one, each with its author; agents see: {'; '.join(wrong)}"
 
     @rule("start_hitl", "send_message", needs=("bot_author",))
     async def test_entries_relayed_one_by_one_keep_their_authors(self, room: Room) -> None:

@@ -1,10 +1,19 @@
-"""``parse_webhook``: who has a session, and whether it is open."""
+"""``parse_webhook``: who has a session, whether it is open, and what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hitl_core.events import AgentAssigned, AgentUnassigned, AnyEvent, SessionReopened, SessionStopped, StopReason
+from hitl_core.events import (
+    AgentAssigned,
+    AgentUnassigned,
+    AnyEvent,
+    DeliveryStatus,
+    MessageStatus,
+    SessionReopened,
+    SessionStopped,
+    StopReason,
+)
 from hitl_core.testing.conformance.base import ConformanceBase
 from hitl_core.testing.conformance.claims import promised
 from hitl_core.testing.conformance.hearing import moments_pass, said, says
@@ -15,7 +24,17 @@ __all__ = ["StateTests"]
 
 
 class StateTests(ConformanceBase):
-    """Sessions are taken, given back, ended and opened again."""
+    """Sessions are taken, given back, ended and opened again; messages are read."""
+
+    @rule("parse_webhook", needs=("read_receipts",), abilities=("read",))
+    async def test_an_agent_who_reads_a_message_is_told(self, room: Room) -> None:
+        """When an agent reads a message of ours, that is a ``MessageStatus`` of ``read`` with the message's id."""
+        session = await room.session()
+        (sent,) = await room.send(session, "kit: was this read?")
+        await room.agent.read(session.id, sent.ids[0])
+        heard = await room.hear(session, MessageStatus)
+        told = [(event.message_id, event.status) for event in heard if isinstance(event, MessageStatus)]
+        assert (sent.ids[0], DeliveryStatus.READ) in told, f"message {sent.ids[0]} was read; told was {told}"
 
     @rule("parse_webhook", abilities=("assign",))
     async def test_an_agent_who_takes_a_session_is_told(self, room: Room) -> None:

@@ -136,7 +136,7 @@ class _Api:
         key = request.headers.get("idempotency-key")
         if key and key in self._desk.keys:
             return self._desk.tickets[self._desk.keys[key]].state()
-        given = await _json(request, {"title", "text", "customer_id", "external_id", "priority", "tags", "public"})
+        given = await _json(request, {"title", "text", "customer_id", "external_id", "priority", "tags", "transcript"})
         if not 0 < len(given.get("title", "")) <= MAX_TITLE:
             raise _RefusedError(422, "bad_title")
         if len(given.get("text") or "") > MAX_OPENING:
@@ -155,6 +155,9 @@ class _Api:
         if given.get("text"):
             actor = {"role": "bot", **APP}
             opening.append(self._desk.write(ticket, given["text"], actor=actor)["message"]["id"])
+        for entry in given.get("transcript", ()):
+            actor = {"role": entry["role"], **APP}
+            opening.append(self._desk.write(ticket, entry["text"], actor=actor)["message"]["id"])
         return JSONResponse({**ticket.state(), "messages": opening}, 201)
 
     async def ticket(self, request: Request) -> Any:

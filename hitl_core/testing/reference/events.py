@@ -60,7 +60,7 @@ def _translate(
         return hitl.UnknownEvent(kind=event["type"], **common)
     message = _message_id(event)
     ours = message in own if known is None else message is not None and known.is_own_message(ticket, message)
-    if event["actor"]["id"] == me or ours:
+    if event["type"] != "message.read" and (event["actor"]["id"] == me or ours):
         return hitl.Ignored(reason=hitl.IgnoredReason.ECHO, message_id=message, **common)
     return build(event, common)
 
@@ -123,6 +123,10 @@ def _read(message: Mapping[str, Any]) -> hitl.Message:
     return items[0] if len(items) == 1 else hitl.Bloc(items=tuple(items))
 
 
+def _read_by_agent(event: Mapping[str, Any], common: dict[str, Any]) -> hitl.Event:
+    return hitl.MessageStatus(message_id=event["message"]["id"], status=hitl.DeliveryStatus.READ, **common)
+
+
 def _ignored(event: Mapping[str, Any], common: dict[str, Any]) -> hitl.Event:
     del event
     return hitl.Ignored(reason=hitl.IgnoredReason.SYSTEM, **common)
@@ -142,6 +146,7 @@ _EVENTS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], hitl.Event]] = 
     "message.created": _message,
     "message.updated": _message,
     "message.deleted": _deleted,
+    "message.read": _read_by_agent,
     "ticket.assigned": partial(_with_agent, hitl.AgentAssigned),
     "ticket.unassigned": _unassigned,
     "ticket.solved": _stopped,

@@ -73,6 +73,7 @@ class ReferenceProvider:
             reopen="asked",
             stop_message=True,
             bot_author=True,
+            read_receipts=True,
             idempotent=frozenset({"start_hitl"}),
         ),
         limits=hitl.Limits(

@@ -181,6 +181,12 @@ class ReferenceSimulator(Simulator):
         ticket.messages.remove(message)
         self.happened(ticket, "message.deleted", actor=_person("agent", agent), message={"id": message_id})
 
+    async def read(self, session_id: str, message_id: str, *, agent: Agent) -> None:
+        """Read a message."""
+        ticket = self.tickets[session_id]
+        message = _message(ticket, message_id)
+        self.happened(ticket, "message.read", actor=_person("agent", agent), message={"id": message["id"]})
+
     async def reply_and_assign(self, session_id: str, text: str, *, agent: Agent) -> None:
         """Take it by answering, in one event."""
         ticket = self.tickets[session_id]

@@ -207,6 +207,10 @@ class Simulator(ABC):
         """Take a message of an agent back."""
         raise NotOfferedError
 
+    async def read(self, session_id: str, message_id: str, *, agent: Agent) -> None:
+        """Read a message of ours, where the vendor tells of it."""
+        raise NotOfferedError
+
     async def reply_and_assign(self, session_id: str, text: str, *, agent: Agent) -> None:
         """Take the session by answering; override where the vendor tells of it in one event."""
         await self.assign(session_id, agent=agent)

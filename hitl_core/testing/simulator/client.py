@@ -75,6 +75,10 @@ class SimulatorControl:
         """Take a message of an agent back."""
         await self._act(session_id, "delete", message_id=message_id)
 
+    async def read(self, session_id: str, message_id: str) -> None:
+        """Read a message of ours."""
+        await self._act(session_id, "read", message_id=message_id)
+
     async def reply_and_assign(self, session_id: str, text: str, *, agent: str | None = None) -> None:
         """Take the session by answering."""
         await self._act(session_id, "reply_and_assign", text=text, agent=agent)

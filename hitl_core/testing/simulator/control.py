@@ -32,6 +32,7 @@ _VERBS = (
     "reopen",
     "edit",
     "delete",
+    "read",
     "reply_and_assign",
     "reply_and_close",
     "customer_writes",

@@ -32,6 +32,7 @@ ABILITIES: tuple[str, ...] = (
     "reopen",
     "edit",
     "delete",
+    "read",
     "customer_writes",
     "system_acts",
     "open_elsewhere",
