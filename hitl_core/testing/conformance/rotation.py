@@ -35,7 +35,7 @@ _RENEW: Final = "when the vendor says 401, Auth.refresh() gets a new credential,
 class RotationTests(ConformanceBase):
     """Tokens."""
 
-    @rule(*ALL_HOOKS, abilities=("expire_credentials",))
+    @rule(*ALL_HOOKS, abilities=("expire_credentials",), tokens=True)
     async def test_an_expired_credential_is_renewed_under_way(self, room: Room) -> None:
         """When the access token has expired, every hook renews it and goes on."""
         calls = await Operations.of(room)
@@ -75,13 +75,13 @@ class RotationTests(ConformanceBase):
                     await again.create_user(external_id=f"kit-{room.name}", idempotency_key=room.key())
             await room.agent.expire_credentials()
 
-    @rule("check", abilities=("expire_credentials",))
+    @rule("check", abilities=("expire_credentials",), tokens=True)
     async def test_instances_that_share_a_state_renew_once(self, room: Room) -> None:
         """Two instances that meet the expired token at once both go on, and it is renewed once (R15)."""
         first, second = await room.another(), await room.another()
         await _renewed_once(room, [first, second])
 
-    @rule("identify", "create_user", abilities=("expire_credentials",))
+    @rule("identify", "create_user", abilities=("expire_credentials",), tokens=True)
     async def test_an_instance_that_slept_through_a_renewal_goes_on(self, room: Room) -> None:
         """An instance whose token was renewed by another, and has expired again, renews it once more."""
         sleeper = await room.another()
@@ -93,7 +93,7 @@ class RotationTests(ConformanceBase):
         with promised("what another instance left in the state may have expired, too: then renew it"):
             await sleeper.create_user(external_id=f"kit-{room.name}", idempotency_key=room.key())
 
-    @rule("check", abilities=("expire_credentials",))
+    @rule("check", abilities=("expire_credentials",), tokens=True)
     async def test_calls_at_once_renew_once(self, room: Room) -> None:
         """Calls of one instance that meet the expired token at once all go on, and it is renewed once (R15)."""
         await _renewed_once(room, [room.connection] * 3)

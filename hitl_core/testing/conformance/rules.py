@@ -30,6 +30,7 @@ class Rule:
     :param signed_time: only for vendors whose signature covers the time.
     :param signed_body: only for vendors whose proof covers the body.
     :param named_deliveries: only for vendors whose deliveries have ids.
+    :param tokens: it tells one access token from another, so that recordings, which hold none, cannot play it.
     :param waits: it looks at how long the transport waits, so that waits take time where the clock is virtual.
     """
 
@@ -40,6 +41,7 @@ class Rule:
     signed_body: bool = False
     named_deliveries: bool = False
     waits: bool = False
+    tokens: bool = False
 
 
 def rule(
@@ -50,11 +52,14 @@ def rule(
     signed_body: bool = False,
     named_deliveries: bool = False,
     waits: bool = False,
+    tokens: bool = False,
 ) -> Callable[[TestT], TestT]:
     """Mark a standard test with what it is about."""
 
     def mark(test: TestT) -> TestT:
-        setattr(test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits))
+        setattr(
+            test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits, tokens)
+        )
         return test
 
     return mark

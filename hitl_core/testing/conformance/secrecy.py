@@ -27,15 +27,15 @@ __all__ = ["SecrecyTests"]
 
 _TITLE: Final = "kit-title-about-a-parcel"
 _REPLY: Final = "kit-words-of-an-agent"
-_FILE: Final = "kit-file-of-hers.txt"
-_PHONE: Final = "+15550104711"
+_FILE: Final = "kit-letter.txt"
+_PHONE: Final = "+12025550147"
 _SHOWN: Final = 12
 _REFUSALS: Final = (400, 401, 403, 404, 409, 413, 422, 429, 500)
 
 _HIDDEN_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "the customer's words": ("kit-4711",),
     "the customer's name": ("Kit-Lovelace",),
-    "the customer's phone number": ("5550104711",),
+    "the customer's phone number": ("2025550147",),
     "the title": (_TITLE,),
     "the agent's words": (_REPLY,),
     "a file's name": (_FILE,),

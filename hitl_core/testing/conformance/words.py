@@ -47,6 +47,7 @@ PEOPLE: Final = (NAME, OTHER_NAME, UNICODE_NAME)
 FILE_NAMES: Final = (
     "kit-file.txt",
     "kit-image.png",
+    "kit-letter.txt",
     "kit-list.txt",
     "kit-notes.txt",
     "kit-picture.png",
