@@ -90,7 +90,7 @@ class Replay:
             what = f"was recorded only {times} in {self._path}, and asked for once more"
             return f"{request.place} {what}; {self._again}"
         nearest = ", ".join(self._nearest(request)) or "nothing like it"
-        return f"{request.place} is not in {self._path} (nearest: {nearest}); {self._again}"
+        return f"{request.place} is not in the recording {self._path} (nearest: {nearest}); {self._again}"
 
     def _nearest(self, request: RecordedRequest) -> list[str]:
         """Describe the recorded requests most like this one by method and path, and by what differs; no values."""
