@@ -111,6 +111,7 @@ PLACES = {
         {"a": base64.urlsafe_b64encode(json.dumps([text]).encode()).decode().rstrip("=")}
     ),
     "text": lambda text: answering(f"is {text}.\n".encode(), "text/plain"),
+    "an encoded word": lambda text: answering(f"see /x?q={quote('is ' + text, safe='')} there".encode(), "text/plain"),
     "HTML": lambda text: answering(f"<p>is {text}</p>".encode(), "text/html"),
 }
 PLANTED = {

@@ -47,6 +47,7 @@ def through_a_file(exchange):
 @settings(deadline=None)
 @given(bodies, bodies, headers)
 @example(b'{"=": "<<", "no": "yes", "1": "1.0", "~": null}', b"[1e400, 1E5, 1.10, -0.0, 1e22]", {})
+@example(b"\xc2\x85", "a\u2028b\u2029".encode(), {})
 @example(b'{"a":"\\ud83d"}', '"\u2028\x85\ufeff"'.encode(), {"date": "2026-01-05"})
 @example(b'{"a": 1, "a": 2}', b"line \n trailing  \r\n\ttab\n\n", {"date": "0123"})
 def test_every_byte_comes_back(asked, answered, fields):

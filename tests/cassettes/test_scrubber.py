@@ -330,6 +330,12 @@ def test_no_secret_and_nobody_survives(value, spell, headers):
         assert "127.0.0.1:5123" not in text
 
 
+def test_what_one_rule_puts_there_may_be_what_another_looks_for():
+    once = SCRUBBER.text("'password': '+49 170 1234567'")
+    assert once == "'password': 'redacted'"
+    assert SCRUBBER.text(once) == once
+
+
 @settings(deadline=None)
 @given(values, spelt, kinds)
 def test_scrubbing_again_changes_nothing(value, spell, headers):
