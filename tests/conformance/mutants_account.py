@@ -89,7 +89,7 @@ class GrowsOnOpening(ReferenceProvider):
     @hitl.hookimpl
     async def open(self):
         profile = await super().open()
-        more = self.info.capabilities.model_copy(update={"read_receipts": True})
+        more = self.info.capabilities.model_copy(update={"queue_position": True})
         return profile.model_copy(update={"capabilities": more})
 
 
