@@ -36,7 +36,8 @@ SEGMENT_SAFE: Final = "!$&'()*+,;=:@~"
 _WHOLE_URL: Final = re.compile(r"https?://[^\s\"<>]+", re.IGNORECASE)
 BASE64_WORD: Final = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}(?:={1,2}|(?:%3[dD]){1,2})?(?![\w+/=-])")
 """What may be Base64 by its looks."""
-PERCENT_WORD: Final = re.compile(r"[^\s\"<>%]*(?:%[0-9A-Fa-f]{2}[^\s\"<>%]*)+")
+# It begins where a word does: tried at every character, a long text without a blank would take for ever.
+PERCENT_WORD: Final = re.compile(r"(?<![^\s\"<>%])[^\s\"<>%]*(?:%[0-9A-Fa-f]{2}[^\s\"<>%]*)+")
 """What is percent-encoded in part, such as a relative URL in a text."""
 
 
