@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hitl_core.clock import Clock
+from hitl_core.info import ProviderInfo
 from hitl_core.testing.clock import VirtualClock, no_backoff
 from hitl_core.testing.conformance.room import Room, provider_class
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, Rule, declared, rule_of, standard_tests
@@ -19,6 +20,9 @@ from hitl_core.testing.simulator import Simulator
 
 __all__ = ["CASSETTES", "PROVIDER", "ConformanceBase", "inapplicable"]
 
+
+_RECORDABLE = 10_000
+"""Length of a text somebody may still want to see in a recording."""
 
 PROVIDER = pytest.StashKey[str | type[Any]]()
 """Where a standard test leaves word of which provider it is about, for the report."""
@@ -90,9 +94,7 @@ class ConformanceBase:
         request.node.stash[PROVIDER] = provider
         if reason := inapplicable(found, provider, simulator):
             pytest.skip(NOT_APPLICABLE + reason)
-        if self.level == "recorded" and found.tokens:
-            pytest.skip(NOT_APPLICABLE + "it tells tokens apart, and recordings hold none")
-        if self.level == "recorded" and (reason := _unrecorded(request, provider_class(provider)[0].info.name)):
+        if self.level == "recorded" and (reason := _unrecorded(request, found, provider_class(provider)[0].info)):
             pytest.skip(NOT_APPLICABLE + reason)
 
     def _rule(self, request: pytest.FixtureRequest) -> Rule | None:
@@ -167,13 +169,18 @@ def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -
     return None
 
 
-def _unrecorded(request: pytest.FixtureRequest, name: str) -> str | None:
-    """Return what to do as long as nothing at all is recorded; later a missing recording is a failure."""
+def _unrecorded(request: pytest.FixtureRequest, found: Rule, info: ProviderInfo) -> str | None:
+    """Return why a standard test has no recording; once anything is recorded, a missing one is a failure."""
     from hitl_core.testing.conformance.recorded import recording
 
-    if recording(request.config) or (request.getfixturevalue("cassettes") / name / "conformance").is_dir():
+    if found.tokens:
+        return "it tells tokens apart, and recordings hold none"
+    longest = info.limits.text.max if info.limits.text else None
+    if found.bulky and (longest is None or longest > _RECORDABLE):
+        return "it sends as much text as the vendor takes, and nobody could review the recording"
+    if recording(request.config) or (request.getfixturevalue("cassettes") / info.name / "conformance").is_dir():
         return None
-    return f"nothing is recorded yet; record with: hitl cassettes record {name} --simulator"
+    return f"nothing is recorded yet; record with: hitl cassettes record {info.name} --simulator"
 
 
 def _say(fixture: str, example: str, cls: type) -> str:

@@ -93,7 +93,7 @@ class HistoryTests(ConformanceBase):
             wrong += [f"{kind} (relay {name})" for kind, (_, needle) in messages if needle not in seen]
         assert not wrong, f"agents can neither read nor open: {', '.join(wrong)}"
 
-    @rule("start_hitl", "send_message")
+    @rule("start_hitl", "send_message", bulky=True)
     async def test_a_history_too_long_for_the_opening_arrives_whole_and_in_order(self, room: Room) -> None:
         """A history that fills the opening and several messages arrives whole and in order (F06, R16)."""
         user = await room.user()

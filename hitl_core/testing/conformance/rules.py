@@ -31,6 +31,7 @@ class Rule:
     :param signed_body: only for vendors whose proof covers the body.
     :param named_deliveries: only for vendors whose deliveries have ids.
     :param tokens: it tells one access token from another, so that recordings, which hold none, cannot play it.
+    :param bulky: it sends as much text as the vendor takes, too much to be recorded where that is a lot.
     :param waits: it looks at how long the transport waits, so that waits take time where the clock is virtual.
     """
 
@@ -42,6 +43,7 @@ class Rule:
     named_deliveries: bool = False
     waits: bool = False
     tokens: bool = False
+    bulky: bool = False
 
 
 def rule(
@@ -53,13 +55,15 @@ def rule(
     named_deliveries: bool = False,
     waits: bool = False,
     tokens: bool = False,
+    bulky: bool = False,
 ) -> Callable[[TestT], TestT]:
     """Mark a standard test with what it is about."""
 
     def mark(test: TestT) -> TestT:
-        setattr(
-            test, _ATTRIBUTE, Rule(hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits, tokens)
+        found = Rule(
+            hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits=waits, tokens=tokens, bulky=bulky
         )
+        setattr(test, _ATTRIBUTE, found)
         return test
 
     return mark

@@ -188,7 +188,7 @@ class SearchTests(ConformanceBase):
         since = await lose(room, "lose_answer", lambda: room.connection.execute(part))
         await _is_found(room, part, since, "kit-note")
 
-    @rule("find_message", needs=("find_message",))
+    @rule("find_message", needs=("find_message",), bulky=True)
     async def test_each_part_of_a_split_text_is_found_for_itself(self, room: Room) -> None:
         """The parts of a long text are messages of their own: each is found with its own id."""
         limit = room.connection.limits.text

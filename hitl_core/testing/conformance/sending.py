@@ -71,7 +71,7 @@ class SendTests(ConformanceBase):
                 wrong.append(kind)
         assert not wrong, f"agents can neither read nor open: {', '.join(wrong)}; declare only kinds you translate"
 
-    @rule("send_message")
+    @rule("send_message", bulky=True)
     async def test_a_long_text_arrives_whole_and_in_order(self, room: Room) -> None:
         """A text of several messages' length arrives as several, in order, and no word is lost or cut (F17, R16)."""
         session = await room.session()
@@ -84,7 +84,7 @@ class SendTests(ConformanceBase):
         assert sorted(found) == wanted, f"of {len(wanted)} words {len(set(found))} arrived, {len(found)} with repeats"
         assert found == wanted, "the parts of a text arrived out of order"
 
-    @rule("send_message")
+    @rule("send_message", bulky=True)
     async def test_a_text_as_long_as_declared_arrives_whole(self, room: Room) -> None:
         """A text of exactly ``limits.text``, in its unit, is taken as it is: also one of emoji, or full of markup."""
         session = await room.session()

@@ -65,7 +65,7 @@ class StartTests(ConformanceBase):
         if limit is None:
             assert len(seen) == len(title.split()), "the title was cut: declare limits.title, so that it ends well"
 
-    @rule("start_hitl")
+    @rule("start_hitl", bulky=True)
     async def test_a_description_as_long_as_declared_fits_and_a_longer_one_is_refused_unsent(self, room: Room) -> None:
         """A description of exactly ``limits.opening`` arrives whole; a longer one is refused before anything is sent.
 
