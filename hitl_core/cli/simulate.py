@@ -62,11 +62,11 @@ async def _simulate(name: str, host: str, port: int, webhooks_to: str | None, as
     from hitl_core.testing.clock import ShiftedClock
     from hitl_core.testing.simulator import serving
 
-    simulator = load_simulator(name)(clock=ShiftedClock())
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM):  # before anything that takes time: Ctrl-C may come early
         loop.add_signal_handler(number, stopped.set)
+    simulator = load_simulator(name)(clock=ShiftedClock())
     async with serving(simulator, host=host, port=port) as url:
         if webhooks_to is not None:
             simulator.webhooks.subscribe("command-line", webhooks_to, simulator.secret)

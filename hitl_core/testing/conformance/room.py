@@ -239,13 +239,8 @@ class Room:
         :param secret: the account's when left out.
         :param id: of the delivery; always the same when left out.
         """
-        at = at or self.clock.now()
-        name = id or f"kit-{self.name}"[:60]
-        headers = {
-            "content-type": "application/json",
-            **self.simulator.sign(secret or self.simulator.secret, body, id=name, at=at),
-        }
-        return SimWebhook(number=0, id="made-by-the-kit", headers=headers, body=body, sent_at=at)
+        at, name = at or self.clock.now(), id or f"kit-{self.name}"[:60]
+        return self.simulator.webhook(body, at=at, secret=secret, id=name)
 
     async def webhooks(self, count: int = 1) -> list[SimWebhook]:
         """Return the webhooks sent since the last call, waiting until there are ``count`` at least."""

@@ -20,7 +20,15 @@ from hitl_core.clock import Clock, SystemClock
 from hitl_core.people import Agent
 from hitl_core.testing.simulator.deliveries import Post, WebhookDispatcher, WebhookRetries
 from hitl_core.testing.simulator.faults import Fault, apply_fault
-from hitl_core.testing.simulator.model import ABILITIES, NotOfferedError, SimEndpoint, SimFile, SimSession, SimUser
+from hitl_core.testing.simulator.model import (
+    ABILITIES,
+    NotOfferedError,
+    SimEndpoint,
+    SimFile,
+    SimSession,
+    SimUser,
+    SimWebhook,
+)
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -106,6 +114,26 @@ class Simulator(ABC):
     def checked_with(self, secret: str) -> str:
         """Return what checks signatures made with ``secret``: itself, or the public key where the vendor has pairs."""
         return secret
+
+    def webhook(
+        self,
+        body: bytes | Mapping[str, Any],
+        *,
+        at: datetime | None = None,
+        secret: str | None = None,
+        id: str = "made-up",
+    ) -> SimWebhook:
+        """Return any delivery, signed as the vendor would, without anything having happened: for tests of webhooks.
+
+        :param body: an object is sent as compact JSON.
+        :param at: when it was signed; now when left out.
+        :param secret: the account's when left out.
+        """
+        at = at or self.clock.now()
+        content = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
+        proof = self.sign(secret or self.secret, content, id=id, at=at)
+        headers = {"content-type": "application/json", **proof}
+        return SimWebhook(number=0, id=id, headers=headers, body=content, sent_at=at)
 
     def error(self, status: int) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a refusal, in the vendor's form."""
