@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "password": "kit-password",
     "user_id": 1,
 }
-TICKET = {"id": 7, "status": 1, "assigned_to": None, "merged_to": None, "followup_set": []}
+TICKET: dict[str, Any] = {"id": 7, "status": 1, "assigned_to": None, "merged_to": None, "followup_set": []}
 SESSION = hitl.HitlSession(
     ref=hitl.SessionRef(connection="default/django-helpdesk", id="7"), provider="django-helpdesk", user_id="u-17"
 )
