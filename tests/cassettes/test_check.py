@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -276,6 +277,36 @@ def test_a_secret_too_short_to_be_looked_for_is_a_mistake(root):
     put(root)
     with pytest.raises(ValueError, match="5 characters"):
         check_cassettes(root, secrets=["abcde"])
+
+
+LONG = [
+    "a",
+    "a%",
+    "%20",
+    "%40",
+    "x-",
+    "://a:",
+    "0171 ",
+    "+1",
+    "a@b.",
+    "\\",
+    '\\"',
+    "sk-",
+    "eyJ",
+    "Bearer A",
+    "http://",
+    "=",
+]
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_scrubbing_and_checking_take_time_in_proportion(piece):
+    secrets = [SECRET, "\\" * 10, "a" * 40]
+    text = piece * (50_000 // len(piece))
+    began = time.perf_counter()
+    Scrubber(secrets=secrets, names=["Jane Doe"], replace={"4711": "1"}).text(text)
+    list(_check("file", 1, answering(text.encode(), "text/plain"), SecretText(secrets)))
+    assert time.perf_counter() - began < 5
 
 
 def test_every_kind_of_problem_is_shown_here(request):

@@ -25,7 +25,7 @@ _ASSIGNED: Final = (
     r"|api[_-]?key|passwd|password|passphrase"
 )
 _TOKENS: Final = (
-    r"[spr]k_(?:live|test)_\w{6,}|sk[_-](?=[\w-]*\d)[\w-]{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|gh[pousr]_\w{16,}"
+    r"[spr]k_(?:live|test)_\w{6,}|sk[_-](?=[\w-]{0,64}\d)[\w-]{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|gh[pousr]_\w{16,}"
     r"|github_pat_\w{16,}|glpat-[\w-]{16,}|shp(?:at|ss|ca)_\w{16,}|pat-[a-z]{2}\d-[\w-]{16,}|AKIA[0-9A-Z]{16}"
     r"|AIza[\w-]{30,}|SG\.[\w-]{16,}\.[\w-]{16,}|ya29\.[\w-]{16,}"
 )

@@ -27,6 +27,8 @@ _HTML: Final = {
     "+": "&#43;",
     "/": "&#x2[fF];",
 }
+# Each time JSON stands in JSON, backslashes double; without a bound, long rows of them would take quadratic time.
+_ESCAPED: Final = r"\\{1,8}"
 # Mail wraps Base64 at 76 characters.
 _WRAP: Final = r"(?:\s|\\[rn])*"
 
@@ -92,13 +94,13 @@ def _character(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass").hex()
     ways = [
         "".join(f"%(?:25)*{_any_case(f'{byte:02x}')}" for byte in data),
-        "".join(rf"\\+u{_any_case(units[at : at + 4])}" for at in range(0, len(units), 4)),
+        "".join(rf"{_ESCAPED}u{_any_case(units[at : at + 4])}" for at in range(0, len(units), 4)),
         re.escape(character),
     ]
     if character in _JSON_ESCAPES:
-        ways.append(rf"\\+{re.escape(_JSON_ESCAPES[character])}")
+        ways.append(rf"{_ESCAPED}{re.escape(_JSON_ESCAPES[character])}")
     elif character == "\\":
-        ways.append(r"\\\\+")
+        ways.append(r"\\{2,8}")
     elif character == " ":
         ways.append(r"\+")
     if character in _HTML:
@@ -131,7 +133,7 @@ def _base64_character(character: str) -> str:
     if character == "+":
         return r"(?:[+-]|%2[bB])"
     if character == "/":
-        return r"(?:\\*/|_|%2[fF])"
+        return r"(?:\\{0,8}/|_|%2[fF])"
     return character
 
 
