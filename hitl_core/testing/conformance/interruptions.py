@@ -38,7 +38,7 @@ class InterruptionTests(ConformanceBase):
         calls = await Operations.of(room)
         wrong = []
         for hook in calls.hooks:
-            ended, more = await _cancelled(room, await calls.ready(hook))
+            ended, more = await _cancelled(room, hook, await calls.ready(hook))
             if not isinstance(ended, asyncio.CancelledError):
                 wrong.append(f"{hook}: CancelledError is due; {told(ended)}")
             if more:
@@ -51,7 +51,7 @@ class InterruptionTests(ConformanceBase):
         calls = await Operations.of(room)
         wrong = []
         for hook in calls.hooks:
-            await _cancelled(room, await calls.ready(hook))
+            await _cancelled(room, hook, await calls.ready(hook))
             call = await calls.ready(hook)
             try:
                 async with asyncio.timeout(_PATIENCE):
@@ -112,12 +112,12 @@ class InterruptionTests(ConformanceBase):
         assert done, "a call that was in flight when the connection closed must end once it is answered"
 
 
-async def _cancelled(room: Room, call: Call) -> tuple[object, int]:
+async def _cancelled(room: Room, hook: str, call: Call) -> tuple[object, int]:
     """Cancel a call while its first request waits; return how it ended, and how much was sent afterwards."""
     held = room.wire.cut("hold", matches=_any)
     task = asyncio.ensure_future(outcome(call()))
     try:
-        assert await _reached(held, task), "the call sent nothing"
+        assert await _reached(held, task), f"{hook} sent no request that could be cancelled"
         tried = len(room.wire.requests)
         task.cancel()
         await asyncio.wait({task}, timeout=_PATIENCE)
