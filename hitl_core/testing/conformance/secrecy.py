@@ -63,7 +63,11 @@ class SecrecyTests(ConformanceBase):
         """No log record, at any level, holds what customers and agents wrote, or who they are."""
         seen = await self._watched(room)
         leaks = leaking(seen.logs, seen.words)
-        assert not leaks, _say("log ids, never words, names or addresses; and put none into a URL's path", leaks)
+        assert not leaks, _say(
+            "log ids, never words, names or addresses; and put none into a URL's path (the loggers of your "
+            "simulator's side are named in `helpdesk_loggers` of the test class)",
+            leaks,
+        )
 
     @rule(*ALL_HOOKS, "parse_webhook")
     async def test_nothing_private_is_printed(self, room: Room, capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +103,9 @@ class SecrecyTests(ConformanceBase):
         """Provider, context, requests and results show no secret and nothing of what people wrote."""
         seen = await self._watched(room)
         leaks = leaking(seen.shown, seen.hidden)
-        assert not leaks, _say("what is private goes into fields with repr=False, and secrets into SecretStr", leaks)
+        assert not leaks, _say(
+            "what is private goes into fields with repr=False, secrets into SecretStr, and no address into an id", leaks
+        )
 
     async def _watched(self, room: Room) -> _Seen:
         package = room.cls.__module__.partition(".")[0]
