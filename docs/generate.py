@@ -206,6 +206,7 @@ def _needs(test: Callable[..., Any]) -> str:
     needs += ["signatures that cover the time"] if rule.signed_time else []
     needs += ["a proof that covers the body"] if rule.signed_body else []
     needs += ["deliveries with ids"] if rule.named_deliveries else []
+    needs += ["vendors that keep customers"] if rule.customers else []
     return f"for {', '.join(needs)} · " if needs else ""
 
 

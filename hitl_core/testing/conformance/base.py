@@ -98,7 +98,7 @@ class ConformanceBase:
             pytest.skip(NOT_APPLICABLE + reason)
 
     def _rule(self, request: pytest.FixtureRequest) -> Rule | None:
-        standard = standard_tests(type(self)).get(request.function.__name__)
+        standard = standard_tests(type(self)).get(request.node.originalname)
         return rule_of(standard) if standard is not None else None
 
     @pytest.fixture
@@ -160,13 +160,13 @@ def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -
     for ability in found.abilities:
         if ability not in simulator.abilities:
             return f"the simulator cannot {ability}"
-    if found.signed_time and not simulator.signs_time:
-        return "the vendor's signatures do not cover the time"
-    if found.signed_body and not simulator.signs_body:
-        return "the vendor's proof does not cover the body"
-    if found.named_deliveries and not simulator.names_deliveries:
-        return "the vendor's deliveries have no ids"
-    return None
+    facts = (
+        (found.customers, simulator.keeps_customers, "the vendor keeps no customers"),
+        (found.signed_time, simulator.signs_time, "the vendor's signatures do not cover the time"),
+        (found.signed_body, simulator.signs_body, "the vendor's proof does not cover the body"),
+        (found.named_deliveries, simulator.names_deliveries, "the vendor's deliveries have no ids"),
+    )
+    return next((reason for needed, given, reason in facts if needed and not given), None)
 
 
 def _unrecorded(request: pytest.FixtureRequest, found: Rule, info: ProviderInfo) -> str | None:

@@ -37,7 +37,7 @@ class Operations:
         self._doomed: HitlSession | None = None
         self._fresh: Connection | None = None
         self.session = session
-        self.writes: tuple[str, ...] = ALL_HOOKS[:4]
+        self.writes: tuple[str, ...] = ALL_HOOKS[:4] if room.simulator.keeps_customers else ALL_HOOKS[1:4]
         self.reads: tuple[str, ...] = ("identify", "list_events") if room.capabilities.pull else ("identify",)
 
     @classmethod

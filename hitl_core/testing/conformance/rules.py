@@ -31,6 +31,7 @@ class Rule:
     :param signed_body: only for vendors whose proof covers the body.
     :param named_deliveries: only for vendors whose deliveries have ids.
     :param tokens: it tells one access token from another, so that recordings, which hold none, cannot play it.
+    :param customers: only for vendors that keep records of customers.
     :param bulky: it sends as much text as the vendor takes, too much to be recorded where that is a lot.
     :param waits: it looks at how long the transport waits, so that waits take time where the clock is virtual.
     """
@@ -44,6 +45,7 @@ class Rule:
     waits: bool = False
     tokens: bool = False
     bulky: bool = False
+    customers: bool = False
 
 
 def rule(
@@ -56,12 +58,22 @@ def rule(
     waits: bool = False,
     tokens: bool = False,
     bulky: bool = False,
+    customers: bool = False,
 ) -> Callable[[TestT], TestT]:
     """Mark a standard test with what it is about."""
 
     def mark(test: TestT) -> TestT:
         found = Rule(
-            hooks, needs, abilities, signed_time, signed_body, named_deliveries, waits=waits, tokens=tokens, bulky=bulky
+            hooks=hooks,
+            needs=needs,
+            abilities=abilities,
+            signed_time=signed_time,
+            signed_body=signed_body,
+            named_deliveries=named_deliveries,
+            waits=waits,
+            tokens=tokens,
+            bulky=bulky,
+            customers=customers,
         )
         setattr(test, _ATTRIBUTE, found)
         return test

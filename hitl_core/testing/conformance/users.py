@@ -21,7 +21,7 @@ __all__ = ["UserTests"]
 class UserTests(ConformanceBase):
     """Customers."""
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_a_new_customer_is_created_once(self, room: Room) -> None:
         """A new customer appears in the helpdesk once, under the name and the id we gave."""
         user = await room.user()
@@ -41,7 +41,7 @@ class UserTests(ConformanceBase):
         assert second.id == first.id, "look for the external_id before creating anybody"
         assert third.id == first.id, "a customer in request.known exists; return that one"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_a_customer_who_exists_is_neither_renamed_nor_given_another_id(self, room: Room) -> None:
         """Finding a customer again changes neither their name nor their ``external_id`` (F35)."""
         user = await room.user("-kept")
@@ -53,7 +53,7 @@ class UserTests(ConformanceBase):
             assert after.name == before.name, "agents may have corrected the name: leave that of existing people alone"
             assert after.external_id == before.external_id, "never re-key somebody who exists"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_a_customer_without_an_e_mail_address_gets_none(self, room: Room) -> None:
         """A customer without an e-mail address is created without one; none is invented (F05)."""
         with promised("external_id and name are enough for a customer"):
@@ -61,7 +61,7 @@ class UserTests(ConformanceBase):
         found = await _customer(room, user)
         assert not found.email, "do not invent an e-mail address: the helpdesk would write to it, or match people by it"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_an_e_mail_address_alone_is_enough(self, room: Room) -> None:
         """A customer of whom only the e-mail address is known is created, and found again by it."""
         key, only = room.key(), EndUser(email="only.this@example.com")
@@ -71,7 +71,7 @@ class UserTests(ConformanceBase):
         assert (await _customer(room, first)).email == only.email, "the e-mail address must arrive"
         assert second.id == first.id, "the same call repeated must find the customer it has made"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_a_name_in_any_script_arrives_as_it_is(self, room: Room) -> None:
         """A name arrives letter by letter, accents, other scripts and emoji included."""
         with promised("a name may hold any character"):
@@ -79,7 +79,7 @@ class UserTests(ConformanceBase):
         found = await _customer(room, user)
         assert found.name == words.UNICODE_NAME, f"the name {words.UNICODE_NAME!r} arrived as {found.name!r}"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_somebody_else_with_the_same_e_mail_address_stays_who_they_are(self, room: Room) -> None:
         """Where somebody else has the address, the call ends with them as they are, or with a new customer (F35)."""
         first = await room.user("-first")
@@ -124,7 +124,7 @@ class UserTests(ConformanceBase):
         last = (await room.agent.session(session.id)).messages[-1]
         assert last.role == "agent", f"the agent now writes as {last.role}: never write a role"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_two_at_once_make_one_customer(self, room: Room) -> None:
         """Two instances that create the same customer at the same moment end with one."""
         given = EndUser(name=words.NAME, email="twice@example.com", external_id=f"kit-{room.name}-same")
@@ -139,7 +139,7 @@ class UserTests(ConformanceBase):
         made = await _alike(room, given)
         assert len(made) == 1, f"the helpdesk holds {len(made)} customers for one"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_a_repeat_after_a_lost_answer_makes_one_customer(self, room: Room) -> None:
         """When the answer to a write is lost, the call or its repeat finds the customer it has made."""
         await room.user("-before")  # credentials are fetched by now: losing those would be another story
@@ -175,7 +175,7 @@ class UserTests(ConformanceBase):
         assert second.id == first.id, "the same key is the same customer: pass request.key to the vendor"
         assert other.id != first.id, "another key is another customer"
 
-    @rule("create_user")
+    @rule("create_user", customers=True)
     async def test_what_the_vendor_cannot_take_of_a_customer_is_left_out(self, room: Room) -> None:
         """An odd phone number, locale or picture is left out; the customer is created all the same (R14)."""
         odd = {

@@ -59,6 +59,8 @@ class Simulator(ABC):
     """
 
     title: ClassVar[str]
+    keeps_customers: ClassVar[bool] = True
+    """Whether the vendor has records of customers; where not, ``create_user`` asks nobody."""
     signs_time: ClassVar[bool] = True
     """Whether a signature covers the time, so that an old delivery can be refused."""
     signs_body: ClassVar[bool] = True

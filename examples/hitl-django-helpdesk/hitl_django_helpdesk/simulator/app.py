@@ -31,6 +31,7 @@ class DjangoHelpdeskSimulator(Simulator):
     """One django-helpdesk of this process; a new simulator begins with an empty one."""
 
     title: ClassVar[str] = "django-helpdesk"
+    keeps_customers: ClassVar[bool] = False
     agents: ClassVar[tuple[Agent, ...]] = (Agent(id="2"), Agent(id="3"))
     teams: ClassVar[tuple[str, ...]] = ("1", "2")
     signs_body: ClassVar[bool] = False
