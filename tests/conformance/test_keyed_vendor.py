@@ -3,8 +3,8 @@
 import pytest
 
 import hitl_core as hitl
-from hitl_core.testing.conformance.outages import OutageTests
-from hitl_core.testing.conformance.repeating import RepeatTests
+from hitl_core.testing.conformance.groups.outages import OutageTests
+from hitl_core.testing.conformance.groups.repeating import RepeatTests
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 
 from .variants import declaring

@@ -9,7 +9,7 @@ import pytest
 
 from hitl_core.spec import CAPABILITY_HOOKS
 from hitl_core.testing.conformance import ProviderConformance
-from hitl_core.testing.conformance.account import optional_calls
+from hitl_core.testing.conformance.groups.account import optional_calls
 from hitl_core.testing.conformance.rules import FLAGS, rule_of, standard_tests
 from hitl_core.testing.reference import ReferenceProvider
 

@@ -94,7 +94,7 @@ def test_an_answer_nobody_asks_for_is_found(run, tmp_path):
 
 def test_a_recording_that_no_test_plays_fails_a_run_of_all_tests(run, tmp_path):
     group = SUITE.replace("from hitl_core.testing import ProviderConformance", "").replace(
-        "ProviderConformance", "__import__('hitl_core.testing.conformance.account', fromlist=['x']).AccountTests"
+        "ProviderConformance", "__import__('hitl_core.testing.conformance.groups.account', fromlist=['x']).AccountTests"
     )
     (tmp_path / "test_it.py").write_text(group)
     code, out = run("--record-mode=rewrite", HITL_RECORD="simulator")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 import hitl_core as hitl
-from hitl_core.testing.conformance.searching import SearchTests
+from hitl_core.testing.conformance.groups.searching import SearchTests
 from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
 
 from .variants import declaring

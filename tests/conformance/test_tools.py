@@ -6,9 +6,9 @@ import pytest
 
 import hitl_core as hitl
 from hitl_core.download import DownloadError
-from hitl_core.testing.conformance.claims import promised, refused, unsent
-from hitl_core.testing.conformance.reading import everything, lines, messages_that_say, numbered, shown, within
 from hitl_core.testing.conformance.shelf import Shelf
+from hitl_core.testing.conformance.tools.claims import promised, refused, unsent
+from hitl_core.testing.conformance.tools.reading import everything, lines, messages_that_say, numbered, shown, within
 from hitl_core.testing.conformance.wire import Wire
 from hitl_core.testing.reference import ReferenceSimulator
 from hitl_core.testing.simulator import SimFile, SimMessage, SimSession

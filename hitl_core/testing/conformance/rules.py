@@ -89,8 +89,12 @@ def rule_of(test: Callable[..., Any]) -> Rule | None:
 
 def standard_tests(cls: type) -> dict[str, Callable[..., Any]]:
     """Return the standard tests of a class, by name, in order of definition."""
-    members = (member for base in reversed(cls.__mro__) for member in vars(base).items())
-    return {name: value for name, value in members if callable(value) and rule_of(value) is not None}
+    found: dict[str, Callable[..., Any]] = {}
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if callable(value) and rule_of(value) is not None:
+                found.setdefault(name, value)
+    return found
 
 
 def declared(capabilities: Capabilities, need: str) -> bool:

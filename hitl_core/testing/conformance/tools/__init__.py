@@ -1,0 +1,1 @@
+"""What standard tests are written with: claims, attempts, readings, deliveries."""
