@@ -64,8 +64,13 @@ def state_of(ticket: Mapping[str, Any], *, connection: str, open_statuses: froze
     )
 
 
-def event_of(followup: Mapping[str, Any], session: hitl.SessionRef, *, me: str, own: frozenset[str]) -> hitl.Event:
-    """Translate a follow-up: a message if an agent wrote words for the customer, else ignored with the reason."""
+def event_of(
+    followup: Mapping[str, Any], session: hitl.SessionRef, *, me: frozenset[str], own: frozenset[str]
+) -> hitl.Event:
+    """Translate a follow-up: a message if an agent wrote words for the customer, else ignored with the reason.
+
+    :param me: the numbers of users who are us.
+    """
     id_, files = str(followup["id"]), sorted(followup["followupattachment_set"], key=lambda file: file["id"])
     common: dict[str, Any] = {"event_id": f"followup:{id_}", "session": session, "raw": dict(followup)}
     common["occurred_at"] = followup["date"]
@@ -78,9 +83,9 @@ def event_of(followup: Mapping[str, Any], session: hitl.SessionRef, *, me: str, 
     return hitl.AgentMessage(message_id=id_, agent=hitl.Agent(id=str(followup["user"])), message=message, **common)
 
 
-def _reason(followup: Mapping[str, Any], *, me: str, own: frozenset[str]) -> hitl.IgnoredReason | None:
+def _reason(followup: Mapping[str, Any], *, me: frozenset[str], own: frozenset[str]) -> hitl.IgnoredReason | None:
     user, said = followup["user"], bool((followup["comment"] or "").strip() or followup["followupattachment_set"])
-    if str(user) == me or str(followup["id"]) in own:
+    if str(user) in me or str(followup["id"]) in own:
         return hitl.IgnoredReason.ECHO
     if not followup["public"]:
         return hitl.IgnoredReason.INTERNAL_NOTE if said else hitl.IgnoredReason.SYSTEM

@@ -130,8 +130,9 @@ class DjangoHelpdeskProvider:
     def _started(self, ticket: Mapping[str, Any], request: hitl.StartHitl, relayed: int) -> hitl.StartedSession:
         id_, followups = str(ticket["id"]), _in_order(ticket)
         base, warnings = self._ctx.settings.base_url, []
-        if followups and str(followups[0]["user"]) != str(self._ctx.settings.user_id):
-            warnings.append(f"the helpdesk says that we are user {followups[0]['user']}; set user_id to it")
+        writer = str(followups[0]["user"]) if followups else str(self._ctx.settings.user_id)
+        if writer != str(self._ctx.settings.user_id):
+            warnings.append(f"the helpdesk says that we are user {writer}; set user_id to it")
         if ticket.get("custom_hitl_start") is None:
             warnings.append("the custom fields of HITL are missing: a lost start cannot be looked up; see `hitl check`")
         session = hitl.HitlSession(
@@ -140,6 +141,7 @@ class DjangoHelpdeskProvider:
             url=f"{base.rstrip('/')}/tickets/{id_}/" if base.startswith("https://") else None,
             user_id=request.user.id,
             external_id=request.external_id,
+            data={"writer": writer},  # who we are there, whatever user_id says: else we would answer ourselves
         )
         ids = tuple(str(followup["id"]) for followup in followups[:1])
         cursor = ids[0] if ids else None
@@ -148,6 +150,9 @@ class DjangoHelpdeskProvider:
     async def _ticket(self, operation: str, id_: str) -> dict[str, Any]:
         ticket: dict[str, Any] = (await self._http.get(f"api/tickets/{segment(id_)}/", operation=operation)).json()
         return ticket
+
+    async def _us(self, session: hitl.HitlSession) -> frozenset[str]:
+        return frozenset({(await self._ctx.identity()).id, str(session.data.get("writer"))})
 
     @hitl.hookimpl
     async def stop_hitl(self, request: hitl.StopHitl) -> None:
@@ -216,7 +221,8 @@ class DjangoHelpdeskProvider:
     async def list_events(self, request: hitl.ListEvents) -> hitl.EventPage:
         """Read the ticket, which comes with all its follow-ups: a cursor is the number of the last one seen."""
         ticket = await self._ticket("list_events", request.session.id)
-        me, own, ref = (await self._ctx.identity()).id, frozenset(request.own_message_ids), request.session.ref
+        own, ref = frozenset(request.own_message_ids), request.session.ref
+        me = await self._us(request.session)
         seen = int(request.cursor or 0)
         new = [followup for followup in _in_order(ticket) if followup["id"] > seen]
         page = new[: request.limit]
@@ -248,11 +254,11 @@ class DjangoHelpdeskProvider:
     @hitl.hookimpl
     async def find_message(self, request: hitl.FindMessage) -> hitl.Finding:
         """Look for a follow-up of ours with these words that is not accounted for."""
-        send, me = request.request, (await self._ctx.identity()).id
+        send, me = request.request, await self._us(request.request.session)
         ticket = await self._ticket("find_message", send.session.id)
         for followup in _in_order(ticket):
             same = (followup["comment"] or "").strip() == _comment(send).strip()
-            ours = str(followup["user"]) == me and followup["public"] == (send.visibility == "public")
+            ours = str(followup["user"]) in me and followup["public"] == (send.visibility == "public")
             if same and ours and _since(followup, request.sent_after) and str(followup["id"]) not in request.known_ids:
                 return hitl.Found(sent=hitl.SentMessage(ids=(str(followup["id"]),)))
         return hitl.Absent()

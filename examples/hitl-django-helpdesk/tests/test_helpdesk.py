@@ -118,3 +118,15 @@ async def test_what_people_write_is_no_template_of_the_helpdesks(text: str) -> N
         session = await started(connection, description=text)
         await connection.send_message(session, text, author=hitl.Author(role=hitl.Role.BOT))
         assert [message.text for message in (await simulator.session(session.id)).messages] == [text, text]
+
+
+async def test_a_wrong_user_id_is_told_and_does_not_make_us_answer_ourselves() -> None:
+    simulator = DjangoHelpdeskSimulator()
+    async with connected(simulator, user_id=99) as connection:
+        ada = await connection.create_user(name="Ada", external_id="u-17")
+        begun = await connection.begin(connection.plan_start(user=ada, title="Refund"))
+        assert begun.session is not None
+        assert "set user_id" in " ".join(begun.warnings)
+        await connection.send_message(begun.session, "Hello", author=hitl.Author.user(ada))
+        events = (await connection.list_events(begun.session)).events
+    assert [event.kind for event in events] == ["ignored", "ignored"]
