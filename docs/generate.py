@@ -61,9 +61,16 @@ def main(arguments: list[str]) -> int:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)
+    tests, mutants = standard_tests(ProviderConformance), _mutants()
+    gaps = sorted(set(tests) - set(mutants))
+    found = sum(len(each) for each in mutants.values())
+    sys.stdout.write(
+        f"{len(hooks())} hooks, {len(tests)} standard tests, {found} times a broken provider is found, "
+        f"{len(gaps)} tests that find none{': ' if gaps else ''}{', '.join(gaps)}\n"
+    )
     for name in stale:
         sys.stderr.write(f"docs/{name} is out of date; run: python docs/generate.py\n")
-    return 1 if stale else 0
+    return 1 if stale or gaps else 0
 
 
 # Hooks ------------------------------------------------------------------------------------------------------------
