@@ -29,3 +29,7 @@ class TestDesk(ProviderConformance):
 
 class TestDeskOnAPort(TestDesk):
     level = "served"
+
+
+class TestDeskRecorded(TestDesk):
+    level = "recorded"
