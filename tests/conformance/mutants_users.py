@@ -213,3 +213,14 @@ class MergesStrangers(Twisting):
 
     def twist(self, request):
         return {"external_id": request.user.external_id or (None if request.user.email else "stranger")}
+
+
+class _WithoutCustomers(ReferenceSimulator):
+    keeps_customers = False
+
+
+@kills("test_a_vendor_without_customers_is_not_asked_for_one")
+class MakesCustomersAllTheSame(ReferenceProvider):
+    """Makes customers, though the tests about them were switched off."""
+
+    simulator = _WithoutCustomers

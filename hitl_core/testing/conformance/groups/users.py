@@ -33,6 +33,15 @@ class UserTests(ConformanceBase):
         )
 
     @rule("create_user")
+    async def test_a_vendor_without_customers_is_not_asked_for_one(self, room: Room) -> None:
+        """Where the simulator says that the vendor keeps no customers, ``create_user`` writes nothing there."""
+        if room.simulator.keeps_customers:
+            pytest.skip(NOT_APPLICABLE + "the vendor keeps customers")
+        before = len(room.wire.writes())
+        await room.user("-nobody")
+        assert len(room.wire.writes()) == before, "it was asked to make one: take keeps_customers = False away"
+
+    @rule("create_user")
     async def test_a_customer_who_exists_is_found_again(self, room: Room) -> None:
         """A customer with an ``external_id`` that exists is that customer, with or without ``known``."""
         first = await room.user("-again")
