@@ -15,7 +15,7 @@ from hitl_core.discovery import Plugin, load_provider
 from hitl_core.errors import ConfigurationError, ProviderLoadError
 from hitl_core.extensions import load_extensions
 from hitl_core.hooks import Hooks
-from hitl_core.info import ProviderInfo, ProviderSettings
+from hitl_core.info import ProviderInfo, ProviderSettings, secrets_of
 from hitl_core.logs import get_logger, register_secret
 from hitl_core.netguard import AddressPolicy
 from hitl_core.people import BotIdentity
@@ -102,7 +102,7 @@ def connect_class(
     valid = parse_settings(info, settings)
     key = f"{tenant}/{_alias(alias or info.name)}"
     clock = clock or SystemClock()
-    for secret in _secrets(valid):
+    for _, secret in secrets_of(valid):
         register_secret(secret)
     log = get_logger(key)
     wire = as_transport(transport)
@@ -189,11 +189,5 @@ def _alias(alias: str) -> str:
 
 def _setting_of(settings: ProviderSettings, secret: SecretStr) -> str:
     """Return ``"setting 'token': "`` for the setting that holds a secret, or nothing."""
-    names = [name for name in type(settings).model_fields if getattr(settings, name) is secret]
-    return f"setting {names[0]!r}: " if names else ""
-
-
-def _secrets(settings: ProviderSettings) -> list[SecretStr]:
-    values = [getattr(settings, name) for name in type(settings).model_fields]
-    flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-    return [item for item in flat if isinstance(item, SecretStr)]
+    names = (name for name, value in secrets_of(settings) if value is secret)
+    return next((f"setting {name!r}: " for name in names), "")

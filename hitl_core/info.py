@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +21,7 @@ __all__ = [
     "StartOptions",
     "Terminology",
     "TextLimit",
+    "secrets_of",
 ]
 
 
@@ -197,6 +199,15 @@ class ProviderSettings(BaseModel):
             msg = "an empty secret would let anybody sign"
             raise ValueError(msg)
         return value
+
+
+def secrets_of(settings: ProviderSettings) -> Iterator[tuple[str, SecretStr]]:
+    """Give the name and the value of each secret of an account; a list of secrets gives one after the other."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, SecretStr):
+                yield name, item
 
 
 class StartOptions(BaseModel):

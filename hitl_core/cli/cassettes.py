@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hitl_core.cli.settings import account_settings, is_secret, variable_prefix
+from hitl_core.cli.settings import account_settings
 from hitl_core.discovery import load_provider
+from hitl_core.environment import is_secret, variable_prefix
 from hitl_core.errors import ConfigurationError, HitlError
 
 if TYPE_CHECKING:

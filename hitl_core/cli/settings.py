@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
 
-from hitl_core.discovery import load_provider, near_miss
+from hitl_core.discovery import load_provider
+from hitl_core.environment import is_secret, settings_from_environment, variable_prefix
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
 
-__all__ = ["account_settings", "is_secret", "set_option", "state_file", "variable_prefix"]
+__all__ = ["account_settings", "set_option", "state_file"]
 
 set_option = click.option(
     "--set",
@@ -31,39 +31,20 @@ def account_settings(name: str, assignments: Sequence[str], environ: Mapping[str
     :param assignments: ``NAME=VALUE`` flags; they win over the environment.
     :raises ConfigurationError: a variable of ours that is no setting, a secret given as a flag.
     """
-    cls, _ = load_provider(name)
-    info: ProviderInfo = cls.info
+    settings = settings_from_environment(name, environ)
+    info: ProviderInfo = load_provider(name)[0].info
     known = info.settings.model_fields
-    settings: dict[str, Any] = {}
-    prefix = variable_prefix(name)
-    for variable, value in (os.environ if environ is None else environ).items():
-        if not variable.startswith(prefix):
-            continue
-        setting = variable.removeprefix(prefix).lower()
-        if setting not in known:
-            msg = f"the variable {variable} is no setting of {name!r}{near_miss(setting, known)}"
-            raise ConfigurationError(msg)
-        settings[setting] = value.split(",") if setting == "webhook_secret" else value
     for assignment in assignments:
         setting, equals, value = assignment.partition("=")
         if not equals:
             msg = f"--set takes NAME=VALUE, not {setting!r}"
             raise ConfigurationError(msg)
         if setting in known and is_secret(known[setting]):
-            msg = f"{setting} is a secret and would show in the process list; set {prefix}{setting.upper()} instead"
+            variable = f"{variable_prefix(name)}{setting.upper()}"
+            msg = f"{setting} is a secret and would show in the process list; set {variable} instead"
             raise ConfigurationError(msg)
         settings[setting] = value
     return settings
-
-
-def variable_prefix(name: str) -> str:
-    """Return how the variables of an account of provider ``name`` begin; the setting in capitals follows."""
-    return f"HITL_{name.upper().replace('-', '_')}_"
-
-
-def is_secret(field: FieldInfo) -> bool:
-    """Return whether a setting is a secret."""
-    return "SecretStr" in str(field.annotation)
 
 
 def state_file() -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hitl_core.discovery import find_plugin, list_plugins
+from hitl_core.environment import variable_prefix
 from hitl_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def _simulate(name: str, host: str, port: int, webhooks_to: str | None, as
 
 
 def _tell(name: str, url: str, simulator: Simulator, settings: Mapping[str, Any]) -> None:
-    prefix = f"HITL_{name.upper().replace('-', '_')}_"
+    prefix = variable_prefix(name)
     set_, shell = ("$env:{}='{}'", "PowerShell") if os.name == "nt" else ("export {}='{}'", "your shell")
     click.echo(f"{simulator.title}, simulated, at {url}\n\nSettings, to paste into {shell}:")
     for setting, value in settings.items():

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from pydantic import SecretStr
 
 from hitl_core._http import Transport, as_transport
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.connect import parse_settings
-from hitl_core.info import ProviderInfo
+from hitl_core.environment import settings_from_environment
+from hitl_core.info import ProviderInfo, secrets_of
 from hitl_core.testing.cassettes import CassetteError, Provenance, Scrubber, UsedCassette, use_cassette
 from hitl_core.testing.clock import VirtualClock
 from hitl_core.testing.conformance import words
@@ -109,10 +109,8 @@ def _played(
 def _recorded_live(
     stack: AsyncExitStack, path: Path, info: ProviderInfo, live: LiveAccount | None, transport: Transport
 ) -> Way:
-    from hitl_core.cli.settings import account_settings
-
     account = _known(live)
-    settings = account_settings(info.name, ())
+    settings = settings_from_environment(info.name)
     stack.enter_context(_recorder(path, _scrubber(info, settings, account.replace, None), info, "live"))
     return Way(settings, transport, account.agent(transport), SystemClock())
 
@@ -143,13 +141,11 @@ def _scrubber(
     info: ProviderInfo, settings: Mapping[str, Any], replace: Mapping[str, str], simulator: Simulator | None
 ) -> Scrubber:
     valid = parse_settings(info, settings)
-    values = [getattr(valid, name) for name in type(valid).model_fields]
-    flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
     people = [*words.PEOPLE, *words.FILE_NAMES, "Kit bot"]
     if simulator is not None:
         people += [*simulator.made_up_names, *(agent.name for agent in simulator.agents if agent.name)]
     return Scrubber(
-        secrets=[item for item in flat if isinstance(item, SecretStr)],
+        secrets=[secret for _, secret in secrets_of(valid)],
         replace=replace,
         allowed_names=people,
     )

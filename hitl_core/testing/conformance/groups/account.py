@@ -14,10 +14,10 @@ from hitl_core.messages import AttachmentRef
 from hitl_core.people import Author
 from hitl_core.sessions import HitlSession
 from hitl_core.testing.conformance.base import ConformanceBase
-from hitl_core.testing.conformance.groups.configuring import secrets_of
 from hitl_core.testing.conformance.room import Room
 from hitl_core.testing.conformance.rules import declared, rule
 from hitl_core.testing.conformance.tools.claims import promised
+from hitl_core.testing.conformance.tools.leaks import plain_secrets
 
 __all__ = ["AccountTests", "optional_calls"]
 
@@ -193,7 +193,7 @@ async def _said(call: Callable[[], Awaitable[Any]]) -> type[HitlError] | None:
 
 def _told(room: Room, results: list[CheckResult]) -> list[str]:
     shown = repr(results) + "".join(result.model_dump_json() for result in results)
-    return [name for name, value in secrets_of(room.connection.settings) if value in shown]
+    return [name for name, value in plain_secrets(room.connection.settings) if value in shown]
 
 
 def _within(allowed: Any, most: Any) -> bool:

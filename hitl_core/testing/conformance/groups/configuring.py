@@ -15,6 +15,7 @@ from hitl_core.testing.conformance.base import ConformanceBase
 from hitl_core.testing.conformance.room import provider_class
 from hitl_core.testing.conformance.rules import rule
 from hitl_core.testing.conformance.tools.claims import promised
+from hitl_core.testing.conformance.tools.leaks import plain_secrets
 from hitl_core.testing.simulator import Simulator
 
 __all__ = ["SettingsTests"]
@@ -46,7 +47,9 @@ class SettingsTests(ConformanceBase):
             "model_dump": repr(valid.model_dump()),
             "model_dump_json": valid.model_dump_json(),
         }
-        told = [f"{name} by {how}" for name, value in secrets_of(valid) for how, text in shown.items() if value in text]
+        told = [
+            f"{name} by {how}" for name, value in plain_secrets(valid) for how, text in shown.items() if value in text
+        ]
         assert not told, f"leave SecretStr as it is, so that it hides its value; shown are: {', '.join(told)}"
 
     @rule()
@@ -106,15 +109,6 @@ class SettingsTests(ConformanceBase):
                 said = _refusal(provider, simulator, {**account, name: value})
                 wrong += [] if said is None else _flaws(said, name)
         assert not wrong, "name the setting and the rule, never the value:\n" + "\n".join(dict.fromkeys(wrong))
-
-
-def secrets_of(settings: ProviderSettings) -> Iterator[tuple[str, str]]:
-    """Give the name and the value of each secret of an account."""
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, SecretStr) and item.get_secret_value():
-                yield name, item.get_secret_value()
 
 
 def _info(provider: str | type[Any]) -> ProviderInfo:

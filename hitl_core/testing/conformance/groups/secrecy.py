@@ -16,11 +16,18 @@ from hitl_core.messages import File
 from hitl_core.people import Author, ExternalUser
 from hitl_core.testing.conformance import words
 from hitl_core.testing.conformance.base import ConformanceBase
-from hitl_core.testing.conformance.groups.configuring import secrets_of
 from hitl_core.testing.conformance.keeping import KeptState
 from hitl_core.testing.conformance.room import Room
 from hitl_core.testing.conformance.rules import rule
-from hitl_core.testing.conformance.tools.leaks import Told, credentials_in, disguises, leaking, texts_of, watching
+from hitl_core.testing.conformance.tools.leaks import (
+    Told,
+    credentials_in,
+    disguises,
+    leaking,
+    plain_secrets,
+    texts_of,
+    watching,
+)
 from hitl_core.testing.conformance.tools.operations import ALL_HOOKS, Arm, Operations
 
 __all__ = ["SecrecyTests"]
@@ -144,7 +151,7 @@ class _Seen:
     def hide(self, room: Room, mail: str) -> None:
         """Remember what must not have been told."""
         secrets: dict[str, set[str]] = {}
-        for name, value in secrets_of(room.connection.settings):
+        for name, value in plain_secrets(room.connection.settings):
             secrets.setdefault(f"the setting {name}", set()).update(disguises(value))
         for token in (*credentials_in(room.wire.requests), *_kept(room)):
             secrets.setdefault("a token", set()).update(disguises(token))
@@ -215,7 +222,7 @@ async def _send(room: Room, seen: _Seen, session: Any, message: Any, user: Exter
 
 async def _failures(room: Room, seen: _Seen, mail: str) -> None:
     """Let every hook fail in every way, with answers that quote what nobody should see."""
-    secrets = [value for _, value in secrets_of(room.connection.settings)]
+    secrets = [value for _, value in plain_secrets(room.connection.settings)]
     quoted = " ".join([words.CUSTOMER_TEXT, words.NAME, mail, _PHONE, _REPLY, *secrets, *_last_token(room)])
     calls = await Operations.of(room)
     answers: list[tuple[int, Mapping[str, str], bytes]] = [

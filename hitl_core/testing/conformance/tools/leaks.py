@@ -12,8 +12,9 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 from hitl_core._http.messages import HttpRequest
+from hitl_core.info import ProviderSettings, secrets_of
 
-__all__ = ["Told", "credentials_in", "disguises", "leaking", "texts_of", "watching"]
+__all__ = ["Told", "credentials_in", "disguises", "leaking", "plain_secrets", "texts_of", "watching"]
 
 _SHORTEST: Final = 6
 _CREDENTIAL_WORDS: Final = ("authorization", "cookie", "secret", "signature", "token", "api-key", "apikey", "password")
@@ -21,6 +22,13 @@ _PLAIN_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"messag
 
 Told = list[tuple[str, str]]
 """Texts, each with where it was found."""
+
+
+def plain_secrets(settings: ProviderSettings) -> Iterator[tuple[str, str]]:
+    """Give the name and the value of each secret of an account."""
+    for name, secret in secrets_of(settings):
+        if value := secret.get_secret_value():
+            yield name, value
 
 
 def credentials_in(requests: Iterable[HttpRequest]) -> Iterator[str]:
