@@ -1,7 +1,10 @@
 """What is public, and that the spec's tables agree with the spec."""
 
+import importlib
 import inspect
 import typing
+
+import pytest
 
 import hitl_core
 from hitl_core import calls, spec, webhooks
@@ -15,6 +18,17 @@ def test_every_public_name_exists_and_says_what_it_is():
     described = (name for name, value in public.items() if inspect.isclass(value) or inspect.isfunction(value))
     undocumented = [name for name in described if not inspect.getdoc(public[name])]
     assert undocumented == []
+
+
+PACKAGES = ["hitl_core.testing", "hitl_core.testing.conformance", "hitl_core.testing.simulator"]
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "hitl_core.testing.cassettes", "hitl_core.testing.reference"])
+def test_every_public_name_of_the_kit_exists_and_says_what_it_is(package):
+    module = importlib.import_module(package)
+    values = {name: getattr(module, name) for name in module.__all__}
+    described = {name: value for name, value in values.items() if inspect.isclass(value) or inspect.isfunction(value)}
+    assert [name for name, value in described.items() if not inspect.getdoc(value)] == []
 
 
 def test_the_public_names_are_listed_once():
