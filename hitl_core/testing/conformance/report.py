@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -169,8 +170,9 @@ def _write_suite(terminal: Any, suite: _Suite) -> None:
     counts = ", ".join(f"{suite.outcomes[outcome]} {outcome}" for outcome in order if suite.outcomes[outcome])
     name = suite.info.name if suite.info else "?"
     terminal.line(f"{suite.cls.__name__} ({name}, {suite.cls.level}): {counts or 'nothing ran'}")
-    for reason, count in sorted(suite.reasons.items()):
-        terminal.line(f"  not applicable, {reason}: {count}")
+    if suite.reasons and (suite.package is not None or terminal.config.get_verbosity() > 0):
+        told = "; ".join(f"{reason}: {count}" for reason, count in sorted(suite.reasons.items()))
+        terminal.line(textwrap.fill(f"not applicable: {told}", 110, initial_indent="  ", subsequent_indent="    "))
     if suite.left_out:
         terminal.line(f"  left out on your wish: {suite.left_out}; conformance needs all of them")
 
