@@ -163,7 +163,7 @@ async def test_a_ticket_is_closed_with_a_last_word_and_reopened(control, connect
     assert [event.kind for event in told] == ["session_reopened", "session_stopped"]
 
 
-async def test_what_no_agent_could_do_is_refused_as_the_desk_refuses_it(control, ticket):
+async def test_what_no_agent_could_do_is_refused_as_the_desk_refuses_it(simulator, control, ticket):
     await control.close(ticket.id)
     with pytest.raises(AssertionError, match=r"409.*The ticket is closed"):
         await control.reply(ticket.id, "Too late")
@@ -173,6 +173,8 @@ async def test_what_no_agent_could_do_is_refused_as_the_desk_refuses_it(control,
         await control.edit(ticket.id, "msg_none", "Hello")
     with pytest.raises(AssertionError, match="404"):
         await control.session("tkt_none")
+    with pytest.raises(KeyError):
+        await simulator.reply("tkt_none", "Hello", agent=simulator.agent())
 
 
 async def test_a_ticket_of_somebody_else_with_our_token(simulator, control, connection, ticket):
