@@ -20,7 +20,7 @@ from hitl_core.testing.conformance.wire import Cut
 
 __all__ = ["InterruptionTests"]
 
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 5.0
 """Real seconds after which something counts as hanging."""
 
 _ARRIVAL: Final = 10.0
