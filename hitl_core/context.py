@@ -72,6 +72,7 @@ class ProviderContext(Generic[SettingsT_co]):
     :param fetch: guarded downloader, without credentials.
     :param state: what must survive a restart.
     :param identity: who the credentials act as; asked once, then remembered.
+    :param proof_headers: names of the headers that proved deliveries so far, in lower case.
     """
 
     provider: str
@@ -85,6 +86,7 @@ class ProviderContext(Generic[SettingsT_co]):
     state: ConnectionState
     identity: Callable[[], Awaitable[BotIdentity]]
     registered_secrets: tuple[str, ...] = field(default=(), repr=False)
+    proof_headers: set[str] = field(default_factory=set)
 
     @property
     def deadline(self) -> datetime | None:
@@ -102,6 +104,9 @@ class ProviderContext(Generic[SettingsT_co]):
         :returns: what the signature covered, or ``None`` when the account allows unsigned webhooks.
         :raises WebhookVerificationError: not proven, or no secret is known.
         """
+        header = getattr(scheme, "header", None)
+        if header is not None:  # what it holds proves a delivery, whatever its name: it must not be stored
+            self.proof_headers.add(header.lower())
         secrets = self.webhook_secrets
         if not secrets:
             if self.settings.allow_unsigned_webhooks:

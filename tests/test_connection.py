@@ -6,6 +6,7 @@ import pytest
 
 import hitl_core as hitl
 from hitl_core.connect import connect_class
+from hitl_core.signatures import HmacScheme
 from hitl_core.testing.memory import MemoryHelpdesk, MemoryProvider
 
 pytestmark = pytest.mark.anyio
@@ -323,6 +324,21 @@ async def test_an_authentic_delivery_that_makes_no_sense_is_a_parse_error(connec
     delivery = helpdesk.deliver([{"id": "1", "kind": "message"}])
     with pytest.raises(hitl.WebhookParseError):
         await connection.parse_webhook(headers=delivery.headers, body=delivery.body)
+
+
+async def test_what_proved_a_delivery_is_not_stored_whatever_its_header_is_called(helpdesk):
+    scheme = HmacScheme("X-Akme-Sig")
+
+    class Akme(MemoryProvider):
+        @hitl.hookimpl
+        def verify_webhook(self, request):
+            self._ctx.verify_signature(scheme, request)
+            return hitl.WebhookDelivery.of(request, id="1")
+
+    headers = {**scheme.sign("akme-secret", b"{}"), "X-Akme-Topic": "reply"}
+    async with connect_class(Akme, helpdesk=helpdesk, webhook_secret="akme-secret") as connection:
+        stored = connection.verify_webhook(headers=headers, body=b"{}")
+    assert stored.headers == {"x-akme-topic": "reply"}
 
 
 async def test_a_stored_delivery_carries_no_credential(connection, helpdesk):
