@@ -105,8 +105,8 @@ class ProviderContext(Generic[SettingsT_co]):
         :raises WebhookVerificationError: not proven, or no secret is known.
         """
         header = getattr(scheme, "header", None)
-        if header is not None:  # what it holds proves a delivery, whatever its name: it must not be stored
-            self.proof_headers.add(header.lower())
+        if header is not None and header not in self.proof_headers:
+            self.proof_headers.add(header.lower())  # what proves a delivery must not be stored, whatever its name
         secrets = self.webhook_secrets
         if not secrets:
             if self.settings.allow_unsigned_webhooks:

@@ -47,8 +47,8 @@ class Incoming(ConnectionBase):
                 f"{self.account!r}; send it to that account's connection"
             )
             raise WebhookVerificationError(msg)
-        proof = self._context.proof_headers & delivery.headers.keys()
-        if proof:
+        proof = self._context.proof_headers
+        if not proof.isdisjoint(delivery.headers):
             kept = {name: value for name, value in delivery.headers.items() if name not in proof}
             delivery = delivery.model_copy(update={"headers": kept})
         return delivery
