@@ -66,6 +66,8 @@ class OpenConnection(Model):
 class AccountProfile(Model):
     """What this account's plan and mode really allow; ``None`` leaves what the provider declares.
 
+    :param capabilities: those the account has; it can only take away from what is declared.
+    :param limits: those of the account.
     :param account: the vendor's id of the account; a delivery that names another one is refused.
     """
 
@@ -90,6 +92,9 @@ class CheckAccount(Model):
 class CheckResult(Model):
     """One thing that was checked.
 
+    :param name: what was checked, in a word or two, such as ``token``.
+    :param ok: whether it is in place.
+    :param detail: what was found, in a sentence without secrets.
     :param mend: what to do when it is not in place.
     """
 
@@ -106,7 +111,9 @@ class Identify(Model):
 class CreateUser(Model):
     """Find or create the customer; never re-key, rename or demote somebody who exists (behaviour F35).
 
+    :param user: the customer as the bot knows them.
     :param known: what an earlier call for this person gave.
+    :param key: idempotency key; equal when the same call is repeated.
     """
 
     user: EndUser
@@ -118,6 +125,8 @@ class StartHitl(Model):
     """Open a session. One call is one vendor write that cannot be repeated blindly.
 
     :param user: the customer, from ``create_user``.
+    :param title: what the session is to be called; cut to the limit of titles already.
+    :param description: a first text for the agents; within the limit of an opening.
     :param relay: the history; place as many items as the opening can carry and say how many.
     :param options: JSON form of the provider's options, already validated.
     :param external_id: our id to write on the session.
@@ -169,6 +178,9 @@ class StartPlan(Model):
 class SendMessage(Model):
     """Add one message to a session. One call is one vendor write.
 
+    :param session: where to add it.
+    :param author: who wrote it: the customer, the bot, another agent or the system.
+    :param message: what to add; of a type the account can show.
     :param visibility: ``internal`` is for agents only; where the vendor has no notes the connection refuses it.
     :param reopen: open the session again if it has ended.
     :param key: idempotency key of this part, ``{key}/{n}``.
@@ -196,8 +208,10 @@ class SentMessage(Model):
 class StopHitl(Model):
     """End a session; ending an ended one is no error.
 
+    :param session: what to end.
     :param reason: why, in our words; providers map it.
     :param message: a last text for the agents; only where ``capabilities.stop_message`` is declared.
+    :param key: idempotency key; equal when the same call is repeated.
     """
 
     session: HitlSession
@@ -207,14 +221,21 @@ class StopHitl(Model):
 
 
 class RegisterWebhook(Model):
-    """Make the vendor call ``url``; mend what drifted since ``previous``."""
+    """Make the vendor call ``url``; mend what drifted since ``previous``.
+
+    :param url: where deliveries are to go.
+    :param previous: what an earlier call made, if there was one.
+    """
 
     url: str
     previous: WebhookRegistration | None = None
 
 
 class UnregisterWebhook(Model):
-    """Remove everything ``previous`` made."""
+    """Remove everything ``previous`` made.
+
+    :param previous: what registering made.
+    """
 
     previous: WebhookRegistration
 
@@ -222,6 +243,7 @@ class UnregisterWebhook(Model):
 class WebhookRegistration(Model):
     """What registering made.
 
+    :param url: where deliveries go now.
     :param ids: the vendor's ids of the objects, by role.
     :param secrets: secrets the vendor issued, newest first; stored by the connection.
     :param manual_steps: what a person has still to do, in order.
@@ -242,6 +264,7 @@ class WebhookRegistration(Model):
 class FindSession(Model):
     """Did this start take effect?
 
+    :param request: the start whose outcome is in doubt, as it was asked.
     :param sent_after: nothing of it can be older.
     :param known_ids: sessions that are accounted for.
     """
@@ -254,6 +277,7 @@ class FindSession(Model):
 class FindMessage(Model):
     """Did this send take effect?
 
+    :param request: the message whose outcome is in doubt, as it was asked.
     :param sent_after: nothing of it can be older.
     :param known_ids: messages that are accounted for, though their text may be the same.
     """
@@ -310,6 +334,10 @@ class SessionState(Model):
 class ListEvents(Model):
     """Read one session from ``cursor`` on; from its beginning when ``None``.
 
+    :param session: what to read.
+    :param cursor: where the last read ended; ``None`` for the beginning.
+    :param own_message_ids: the vendor's ids of messages we sent: echoes of these are ignored.
+    :param limit: how many events a page should hold at most.
     :param wait: seconds the vendor may hold the answer back until there is something, where it can.
     """
 
@@ -325,9 +353,11 @@ class EventPage(Model):
 
     Messages are in ``events``; assignment and open or closed may be left to ``state``.
 
-    :param gap: the vendor no longer shows everything since the cursor: something may be missing.
+    :param events: what happened, oldest first.
+    :param state: how the session stands now, when the vendor tells.
     :param cursor: where the next read begins.
     :param more: there is more to read now.
+    :param gap: the vendor no longer shows everything since the cursor: something may be missing.
     """
 
     events: tuple[Event, ...] = ()
@@ -340,7 +370,10 @@ class EventPage(Model):
 class ListChanges(Model):
     """Which sessions moved since ``cursor``?
 
+    :param cursor: where the last read ended; ``None`` for a first one.
     :param sessions: ids of those that are of interest; empty for all.
+    :param limit: how many sessions a page should hold at most.
+    :param wait: seconds the vendor may hold the answer back until there is something, where it can.
     """
 
     cursor: str | None = None
@@ -350,7 +383,12 @@ class ListChanges(Model):
 
 
 class ChangePage(Model):
-    """Sessions that moved."""
+    """Sessions that moved.
+
+    :param sessions: those that moved.
+    :param cursor: where the next read begins.
+    :param more: there is more to read now.
+    """
 
     sessions: tuple[SessionRef, ...] = ()
     cursor: str | None = None
@@ -360,6 +398,7 @@ class ChangePage(Model):
 class OpenAttachment(Model):
     """Open a file the helpdesk holds.
 
+    :param ref: which file, as an event named it.
     :param max_bytes: give up beyond this size.
     """
 
@@ -382,7 +421,12 @@ class AttachmentStream:
 
 
 class SendTyping(Model):
-    """Show agents that the customer started or stopped typing; best effort, never queued."""
+    """Show agents that the customer started or stopped typing; best effort, never queued.
+
+    :param session: where it shows.
+    :param author: who types.
+    :param typing: ``True`` when they started, ``False`` when they stopped.
+    """
 
     session: HitlSession
     author: Author
@@ -397,6 +441,7 @@ class Availability(Model):
     """Whether somebody is there.
 
     :param available: ``None`` when it cannot be told.
+    :param agents_online: how many agents are there, when the vendor tells.
     :param wait_seconds: expected wait.
     :param opens_at: when somebody will be there again.
     """
@@ -408,7 +453,13 @@ class Availability(Model):
 
 
 class Transfer(Model):
-    """Move a session to a team, an agent, or back to the queue when both are ``None``."""
+    """Move a session to a team, an agent, or back to the queue when both are ``None``.
+
+    :param session: what to move.
+    :param team: the vendor's id of the team.
+    :param agent: the vendor's id of the agent.
+    :param key: idempotency key; equal when the same call is repeated.
+    """
 
     session: HitlSession
     team: str | None = None

@@ -59,6 +59,8 @@ class BotIdentity(Model):
     """Who the account's credentials act as: the basis of echo suppression (behaviour F24).
 
     :param id: the vendor's user id of our own account.
+    :param name: display name of that user.
+    :param data: what else the provider needs to know of it, such as a role.
     """
 
     id: str

@@ -73,6 +73,10 @@ class WebhookDelivery(Model):
         start never came to an end.
     :param account: which of the vendor's accounts it says it is from.
     :param reply: what to answer, when not an empty 200.
+    :param method: of the HTTP request.
+    :param headers: of the HTTP request, in lower case and without those that could be credentials.
+    :param body: the raw bytes, exactly as received.
+    :param received_at: when it arrived.
     """
 
     id: str = Field(min_length=1)
@@ -134,6 +138,7 @@ class KnownSession(Model):
 class ParseWebhook(Model):
     """Read a delivery.
 
+    :param delivery: what ``verify_webhook`` gave.
     :param known: the sessions that are ours, by the vendor's id; ``None`` when the caller keeps no record and
         takes every session for ours.
     """
@@ -154,6 +159,7 @@ class ParseWebhook(Model):
 class Parsed(Model):
     """What a delivery meant.
 
+    :param events: what happened, oldest first; one for each fact.
     :param cursors: where a read of the vendor made on the way ended, by session id.
     """
 
