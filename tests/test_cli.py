@@ -75,6 +75,8 @@ def test_f40_show_prints_capabilities_limits_words_settings_and_options(capsys):
         assert f"\n{heading}\n" in out
     assert "  yes  pull  (list_events)" in out
     assert "  token (required)" in out
+    (variables,) = [line for line in out.splitlines() if "from the environment: " in line]
+    assert {"HITL_DESK_BASE_URL", "HITL_DESK_TOKEN"} <= set(variables.partition(": ")[2].split(", "))
     assert run(["providers", "show", "desk", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["capabilities"]["pull"] is True
@@ -91,6 +93,8 @@ def test_f40_show_prints_capabilities_limits_words_settings_and_options(capsys):
         (["check", "desk", "--set", "token=abc"], "set HITL_DESK_TOKEN instead"),
         (["check", "desk", "--set", "base_url"], "--set takes NAME=VALUE"),
         (["check", "desk"], "setting 'base_url' is required"),
+        (["check", "desk"], "in the environment, set HITL_DESK_BASE_URL, HITL_DESK_TOKEN"),
+        (["check", "desk", "--set", "base_url=http://127.0.0.1:9"], "in the environment, set HITL_DESK_TOKEN"),
     ],
 )
 def test_a_mistake_gives_a_sentence_and_exit_code_2(args, sentence, capsys):

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from hitl_core.calls import CheckResult
-from hitl_core.cli.settings import account_settings, set_option, state_file
+from hitl_core.cli.settings import account_settings, missing_variables, set_option, state_file
 from hitl_core.connect import connect
+from hitl_core.errors import ConfigurationError
 from hitl_core.state import FileState
 
 __all__ = ["check"]
@@ -22,7 +23,15 @@ __all__ = ["check"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(provider: str, assignments: tuple[str, ...], as_json: bool) -> int:
     """Check an account of PROVIDER: credentials, permissions, webhooks, limits."""
-    results = asyncio.run(_check(provider, account_settings(provider, assignments)))
+    settings = account_settings(provider, assignments)
+    try:
+        results = asyncio.run(_check(provider, settings))
+    except ConfigurationError as error:
+        missing = missing_variables(provider, settings)
+        if not missing:
+            raise
+        msg = f"{error}\nin the environment, set {', '.join(missing)}"
+        raise ConfigurationError(msg) from None  # it would be a second telling of the same
     if as_json:
         click.echo(json.dumps([result.model_dump(mode="json") for result in results], indent=2))
     else:

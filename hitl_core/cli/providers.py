@@ -9,6 +9,7 @@ import click
 from pydantic import BaseModel
 
 from hitl_core.discovery import Plugin, list_providers, load_provider
+from hitl_core.environment import variable_prefix
 from hitl_core.errors import HitlError
 from hitl_core.info import ProviderInfo
 from hitl_core.spec import CAPABILITY_HOOKS
@@ -83,7 +84,13 @@ def show(name: str, as_json: bool) -> None:
     _print_facts("Words", info.terminology)
     _print_facts("Webhooks in", info.intake)
     _print_fields("Settings", info.settings)
+    click.echo(f"  from the environment: {_variables(info)}")
     _print_fields("Options of a start", info.options)
+
+
+def _variables(info: ProviderInfo) -> str:
+    prefix = variable_prefix(info.name)
+    return ", ".join(f"{prefix}{setting.upper()}" for setting in info.settings.model_fields)
 
 
 def _describe(info: ProviderInfo, plugin: Plugin) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hitl_core.environment import is_secret, settings_from_environment, variable
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
 
-__all__ = ["account_settings", "set_option", "state_file"]
+__all__ = ["account_settings", "missing_variables", "set_option", "state_file"]
 
 set_option = click.option(
     "--set",
@@ -45,6 +45,14 @@ def account_settings(name: str, assignments: Sequence[str], environ: Mapping[str
             raise ConfigurationError(msg)
         settings[setting] = value
     return settings
+
+
+def missing_variables(name: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return the variables of the required settings of provider ``name`` that were not given."""
+    info: ProviderInfo = load_provider(name)[0].info
+    prefix = variable_prefix(name)
+    required = (setting for setting, field in info.settings.model_fields.items() if field.is_required())
+    return [f"{prefix}{setting.upper()}" for setting in required if setting not in settings]
 
 
 def state_file() -> Path:
