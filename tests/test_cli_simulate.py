@@ -67,6 +67,22 @@ def test_a_port_that_is_taken_is_said(capsys, free_port_taken):
     assert f"cannot listen on 127.0.0.1 port {free_port_taken}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_a_port_that_cannot_be_is_a_mistake(port, capsys):
+    assert run(["simulate", "desk", "--port", port]) == 2
+    err = capsys.readouterr().err
+    assert "'--port'" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://127.0.0.1/x", "http://", "http://127.0.0.1:x/", "http://[::1/", "http://a b/"]
+)
+def test_webhooks_go_to_a_web_address_or_nowhere(url, capsys):
+    assert run(["simulate", "desk", "--port", "0", "--webhooks-to", url]) == 2
+    assert "give a whole http:// or https:// URL" in capsys.readouterr().err
+
+
 @pytest.fixture
 def free_port_taken():
     import socket

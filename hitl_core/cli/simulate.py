@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,11 +24,40 @@ __all__ = ["SIMULATORS", "load_simulator", "simulate"]
 SIMULATORS = "hitl.simulators"
 
 
+def _web_address(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Return the value of an option as it is.
+
+    :raises click.BadParameter: it is no http(s) URL.
+    """
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or brackets do not match
+        usable = False
+    if not usable or not value.isprintable() or " " in value:
+        msg = "give a whole http:// or https:// URL, such as http://127.0.0.1:8000/webhooks"
+        raise click.BadParameter(msg, param=option)
+    return value
+
+
 @click.command()
 @click.argument("name", required=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8760, show_default=True, help="Port to listen on; 0 for any free one.")
-@click.option("--webhooks-to", metavar="URL", help="Send webhooks there, signed with the secret that is printed.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8760,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
+@click.option(
+    "--webhooks-to",
+    metavar="URL",
+    callback=_web_address,
+    help="Send webhooks there, signed with the secret that is printed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print address and settings as one line of JSON.")
 def simulate(name: str | None, host: str, port: int, webhooks_to: str | None, as_json: bool) -> None:
     """Run the simulator of provider NAME until Ctrl-C; without NAME, list those that are installed.
