@@ -40,13 +40,15 @@ async def main():
     async with hitl.connect("desk", **json.loads(os.environ["SETTINGS"])) as desk:
         user = await desk.create_user(name="Ada", external_id="u1")
         session = await desk.start_hitl(user=user, title="Refund", idempotency_key="k1")
-        print(session.id)
+        print(session.id, session.url)
 asyncio.run(main())
 """
     environment = {**os.environ, "SETTINGS": json.dumps(simulated["settings"])}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    session = done.stdout.strip()
+    session, link = done.stdout.split()
+    assert link == f"{simulated['url']}/inbox#{session}"
+    assert httpx.get(link, follow_redirects=True).is_success
     ask(f"{simulated['url']}/_sim/sessions/{session}/reply", {"text": "Hello"})
     seen = ask(f"{simulated['url']}/_sim/sessions/{session}")
     assert seen["messages"][-1]["text"] == "Hello"

@@ -99,6 +99,7 @@ async def _simulate(name: str, host: str, port: int, webhooks_to: str | None, as
         loop.add_signal_handler(number, stopped.set)
     simulator = load_simulator(name)(clock=ShiftedClock())
     async with serving(simulator, host=host, port=port) as url:
+        simulator.serve_at(url)
         if webhooks_to is not None:
             simulator.webhooks.subscribe("command-line", webhooks_to, simulator.secret)
         settings = simulator.settings(url)

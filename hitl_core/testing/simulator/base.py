@@ -19,7 +19,7 @@ from hitl_core import standard_webhooks
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.people import Agent
 from hitl_core.testing.simulator.deliveries import Post, WebhookDispatcher, WebhookRetries
-from hitl_core.testing.simulator.faults import Fault, apply_fault
+from hitl_core.testing.simulator.faults import Fault, apply_fault, take_fault
 from hitl_core.testing.simulator.model import (
     ABILITIES,
     NotOfferedError,
@@ -160,6 +160,12 @@ class Simulator(ABC):
     async def lifespan(self) -> AsyncIterator[None]:
         """Set up and tear down what the vendor's side needs, such as a database."""
         yield
+
+    def serve_at(self, url: str) -> None:  # noqa: B027  optional: most vendors' answers name no address of their own
+        """Let links in answers lead to ``url``, where a person can follow them; called once the simulator runs.
+
+        ``hitl simulate`` calls it. Tests do not: what they record must not depend on the port.
+        """
 
     # What can be seen -----------------------------------------------------------------------------------------
 
@@ -359,25 +365,12 @@ class Simulator(ABC):
                 noted["status"] = message["status"]
             await send(message)
 
-        fault = self._fault_for(scope["method"], scope["path"])
+        fault = take_fault(self.faults, scope["method"], scope["path"])
         if fault is None:
             await self._vendor(scope, receive, watching)
             return
         noted["fault"] = fault.kind
         await apply_fault(fault, self._vendor, scope, receive, watching, error=self.error, sleep=self.clock.sleep)
-
-    def _fault_for(self, method: str, path: str) -> Fault | None:
-        for index, fault in enumerate(self.faults):
-            if not fault.matches(method, path):
-                continue
-            if fault.times is not None:
-                left = fault.times - 1
-                if left:
-                    self.faults[index] = fault.model_copy(update={"times": left})
-                else:
-                    del self.faults[index]
-            return fault
-        return None
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hitl_core._model import Model
 
-__all__ = ["Fault", "FaultKind", "apply_fault"]
+__all__ = ["Fault", "FaultKind", "apply_fault", "take_fault"]
 
 FaultKind: TypeAlias = Literal["latency", "answer", "hang_before", "hang_after", "reset_before", "reset_after"]
 
@@ -43,6 +43,21 @@ class Fault(Model):
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is meant."""
         return path.startswith(self.path) and (self.method is None or self.method.upper() == method.upper())
+
+
+def take_fault(faults: list[Fault], method: str, path: str) -> Fault | None:
+    """Return the first fault that is meant for a request, if any, and count that request."""
+    for index, fault in enumerate(faults):
+        if not fault.matches(method, path):
+            continue
+        if fault.times is not None:
+            left = fault.times - 1
+            if left:
+                faults[index] = fault.model_copy(update={"times": left})
+            else:
+                del faults[index]
+        return fault
+    return None
 
 
 class _CutError(Exception):

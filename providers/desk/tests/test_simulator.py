@@ -338,3 +338,13 @@ def test_the_readmes_example_runs_as_it_stands():
 async def test_it_says_so_when_it_is_asked_before_it_runs():
     with pytest.raises(RuntimeError, match="is not running; enter"):
         await DeskSimulator().sessions()
+
+
+async def test_links_lead_to_the_fixed_address_until_the_real_one_is_told(simulator, connection):
+    async def link(key):
+        user = await connection.create_user(name="Ada", external_id=key)
+        return (await connection.start_hitl(user=user, title="Refund", idempotency_key=key)).url
+
+    assert (await link("before")).startswith("https://desk.example/inbox#")
+    simulator.serve_at("http://127.0.0.1:8760")
+    assert (await link("after")).startswith("http://127.0.0.1:8760/inbox#")

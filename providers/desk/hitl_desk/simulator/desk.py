@@ -94,6 +94,10 @@ class DeskSimulator(Simulator):
         """Return an account's settings."""
         return {"base_url": base_url, "token": SIM_TOKEN, "webhook_secret": self.secret}
 
+    def serve_at(self, url: str) -> None:
+        """Let links of tickets and files lead to this desk."""
+        self.desk.settings = self.desk.settings.model_copy(update={"public_url": url})
+
     def error(self, status: int) -> tuple[dict[str, str], bytes]:
         """Return a problem document."""
         if status not in _STATUSES:
