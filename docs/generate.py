@@ -32,7 +32,7 @@ HOOKS_INTRODUCTION = """\
 A provider is a class with `info`, an `__init__` taking a `ProviderContext`, and methods marked `@hookimpl`. Every hook
 takes one frozen `request`, which an implementation may leave out when it needs nothing of it, and gives one result; all
 are coroutines but `verify_webhook`. [Write a provider](write-a-provider.md) shows how they fit together, [standard
-tests](conformance.md) says what each test below proves.
+tests](conformance.md) says what each test proves.
 """
 TESTS_INTRODUCTION = """\
 What `ProviderConformance` asks of every provider. Each has been seen to fail: `finds` names the broken version of the
@@ -49,6 +49,9 @@ See [Write a provider](write-a-provider.md#what-counts-as-unsupported).
 """
 
 _PARAM = re.compile(r"^:param (\w+): ?(.*)$")
+_CODES = re.compile(r"\s*\((?:behaviour )?[FRS]\d{2,3}(?:,\s+[FRS]\d{2,3})*\)")
+"""Numbers of our own list of behaviours, which mean something to readers of the code alone."""
+_EXAMPLES = 3
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +59,7 @@ def main(arguments: list[str]) -> int:
     stale = []
     for name, write in PAGES.items():
         path = ROOT / "docs" / name
-        text = NOTE + write()
+        text = NOTE + _CODES.sub("", write())
         if "--check" not in arguments:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -98,6 +101,8 @@ def hook_reference() -> str:
     parts = [
         "# Hook reference\n",
         HOOKS_INTRODUCTION,
+        *(f"- [`{name}`](#{name}): {_summary(function)}" for name, function in hooks().items()),
+        "",
     ]
     parts += [_hook(name, function, tests.get(name, [])) for name, function in hooks().items()]
     return "\n".join(parts)
@@ -112,9 +117,29 @@ def _hook(name: str, function: Callable[..., Any], tests: list[str]) -> str:
     lines += [f"\nRaises {line.removeprefix(':raises ')}" for line in doc.splitlines() if line.startswith(":raises ")]
     for what, model in (("request", request), ("result", result)):
         lines += _fields(what, model)
-    proven = "; ".join(f"[{_sentence(test)}](conformance.md#{_anchor(test)})" for test in tests)
-    lines.append(f"\nProven by: {proven}.\n")
+    lines.append(f"\n{_proven(tests)}\n")
     return "\n".join(lines)
+
+
+def _summary(function: Callable[..., Any]) -> str:
+    return inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _proven(tests: list[str]) -> str:
+    links = [f"[{_sentence(test)}](conformance.md#{_anchor(test)})" for test in tests[:_EXAMPLES]]
+    such_as = ", such as" if len(tests) > _EXAMPLES else ":"
+    return f"Proven by {len(tests)} standard test{'s' if len(tests) != 1 else ''}{such_as} {'; '.join(links)}."
+
+
+def undescribed() -> list[str]:
+    """Return the fields of requests and results that nothing is said of, as ``Model.field``."""
+    kinds = [kind for function in hooks().values() for kind in typing.get_type_hints(function).values()]
+    models = {model for kind in kinds for model in _models(kind)}
+    return sorted(
+        f"{model.__name__}.{name}"
+        for model in models
+        for name in set(model.model_fields) - {name for name, text in _params(model) if text}
+    )
 
 
 def _when(name: str) -> str:
@@ -188,9 +213,11 @@ def conformance() -> str:
     parts = [
         "# Standard tests\n",
         TESTS_INTRODUCTION,
+        *(f"- [{_title(owner)}](#{_heading_anchor(_title(owner))}): {len(names)}" for owner, names in groups.items()),
+        "",
     ]
     for owner, names in groups.items():
-        parts.append(f"## {inspect.cleandoc(owner.__doc__ or owner.__name__).rstrip('.')}\n")
+        parts.append(f"## {_title(owner)}\n")
         for name in names:
             test = standard_tests(ProviderConformance)[name]
             parts.append(
@@ -198,6 +225,15 @@ def conformance() -> str:
                 f"finds: {'; '.join(mutants.get(name, ['—']))}\n"
             )
     return "\n".join(parts)
+
+
+def _title(owner: type) -> str:
+    return inspect.cleandoc(owner.__doc__ or owner.__name__).rstrip(".")
+
+
+def _heading_anchor(heading: str) -> str:
+    """Make the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _rule_text(test: Callable[..., Any]) -> str:
@@ -275,13 +311,31 @@ def _flag(flag: str) -> str:
 
 
 def _how(name: str, info: ProviderInfo) -> str:
-    told = {"offline": "its simulator in memory", "served": "its simulator on a port", "recorded": "recordings"}
-    ways = [told[level] for level in told if level in {suite.level for suite in _suites(name)}]
-    if origins := _origins(name):
-        made = ", ".join(f"{origin} ({count})" for origin, count in origins.items())
-        ways.append(f"recordings made against: {made}")
-    tested = "; ".join(ways) or "nothing yet"
-    return f"- **{info.title}** (`{name}`): standard tests against {tested}. Proven against: {info.verified}."
+    levels = {suite.level for suite in _suites(name)}
+    told = {"offline": "its simulator in memory", "served": "its simulator on a port"}
+    ways = [text for level, text in told.items() if level in levels]
+    if "recorded" in levels:
+        made = (f"{count} {_RECORDED[origin]}" for origin, count in _origins(name).items())
+        ways.append(", ".join(made) or "recordings")
+    tested = " and ".join([", ".join(ways[:-1]), ways[-1]] if len(ways) > 1 else ways) or "nothing yet"
+    return f"- **{info.title}** (`{name}`): the standard tests run against {tested}. {_verified(name, info)}"
+
+
+_RECORDED = {
+    "live": "recordings of a real account",
+    "simulator": "recordings of its simulator",
+    "documented": "recordings written after the vendor's documentation",
+}
+_VERIFIED = {
+    "live": "Proven against the real helpdesk (`live`)",
+    "simulator": "Proven against its simulator only (`simulator`), never a real account",
+    "documented": "Written after the vendor's documentation (`documented`), proven against nothing yet",
+}
+_OURS = ", which for the desk is this repository's own server: its simulator runs that server, with an agent's hand"
+
+
+def _verified(name: str, info: ProviderInfo) -> str:
+    return f"{_VERIFIED[info.verified]}{_OURS if name == 'desk' else ''}."
 
 
 def _suites(name: str) -> list[type[ConformanceBase]]:

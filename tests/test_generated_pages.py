@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,27 @@ def test_the_pages_are_up_to_date():
 def test_every_hook_is_documented(generate):
     silent = [name for name, hook in generate.hooks().items() if not inspect.getdoc(hook)]
     assert not silent
+
+
+def test_every_field_a_hook_is_given_or_answers_is_described(generate):
+    assert generate.undescribed() == []
+
+
+@pytest.mark.parametrize("page", ["hooks.md", "features.md", "conformance.md"])
+def test_no_page_shows_the_numbers_of_our_own_list_of_behaviours(generate, page):
+    assert re.findall(r"\b[FRS]\d{2,3}\b", (ROOT / "docs" / page).read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("page", ["hooks.md", "conformance.md"])
+def test_every_link_into_a_generated_page_finds_its_heading(generate, page):
+    texts = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("hooks.md", "conformance.md")}
+    links = re.findall(r"\]\(((?:hooks|conformance)\.md)?#([^)]+)\)", texts[page])
+    headings = {
+        name: {generate._heading_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+        for name, text in texts.items()
+    }
+    assert links
+    assert [anchor for target, anchor in links if anchor not in headings[target or page]] == []
 
 
 def test_every_hook_is_proven_by_a_standard_test(generate):
