@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import keyword
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import click
 
@@ -23,6 +27,7 @@ __all__ = ["new_provider", "render"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _ADDRESS: Final = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>@\s]+@[^<>@\s]+)>")
+_UNKNOWN_CHECKOUT: Final = "PATH-TO-HITL"
 _LONGEST_NAME: Final = 24
 _LONGEST_TITLE: Final = 60
 
@@ -43,6 +48,7 @@ def new_provider(name: str, parent: Path, title: str | None, author: str | None)
 
     Every place where your vendor will differ carries a question, and its tests list those that are still open.
     """
+    given, name = name, re.sub("^(hitl-)+", "", name)
     _check_name(name)
     target = parent / f"hitl-{name}"
     pages = render(name, title=title, author=author)
@@ -55,10 +61,41 @@ def new_provider(name: str, parent: Path, title: str | None, author: str | None)
     except OSError as error:
         msg = f"cannot write to {target} ({error.strerror or type(error).__name__}); name another folder with --dir"
         raise ConfigurationError(msg) from error
+    if given != name:
+        click.echo(f"The provider is called {name!r}; hitl-{name} is its package.")
     click.echo(f"Wrote {len(pages)} files to {target}. Next:\n")
-    for command in (f"cd {_quoted(target)}", 'pip install -e ".[test]"', "pytest"):
+    checkout = _checkout()
+    for command in commands(target, checkout=checkout, uv=shutil.which("uv") is not None):
         click.echo(f"  {command}")
+    if checkout is not None:
+        where = "a checkout of HITL" if checkout == _UNKNOWN_CHECKOUT else "the checkout of HITL you ran this from"
+        click.echo(f"\n{checkout} is {where}; leave it and its -e out once hitl-core is published.")
     click.echo("\nThe tests pass as they are, and end with a list of what is still to do.")
+
+
+def commands(target: Path, *, checkout: str | None, uv: bool) -> list[str]:
+    """Return what to type to install a new package and run its tests.
+
+    :param checkout: where hitl-core is installed from; ``None`` for the registry.
+    :param uv: whether to use it. Its environments hold no pip, and what it runs it would first look up in the registry.
+    """
+    install = "".join(f"-e {part} " for part in (checkout and _quoted(checkout), '".[test]"') if part).strip()
+    enter = f"cd {_quoted(target)}"
+    if uv:
+        return [enter, "uv venv", f"uv pip install --python .venv {install}", "uv run --no-sync pytest"]
+    return [enter, f"pip install {install}", "pytest"]
+
+
+def _checkout() -> str | None:
+    """Return the folder that hitl-core was installed from, ``None`` when that was the registry."""
+    try:
+        origin = distribution("hitl-core").read_text("direct_url.json")
+    except PackageNotFoundError:  # on the path alone
+        return _UNKNOWN_CHECKOUT
+    if origin is None:
+        return None
+    told: dict[str, Any] = json.loads(origin)
+    return url2pathname(urlsplit(told["url"]).path) if "dir_info" in told else _UNKNOWN_CHECKOUT
 
 
 def render(name: str, *, title: str | None = None, author: str | None = None) -> dict[PurePosixPath, str]:
@@ -66,7 +103,7 @@ def render(name: str, *, title: str | None = None, author: str | None = None) ->
 
     :param title: the vendor's name as people write it.
     :param author: of the package, with or without a mail address.
-    :raises ConfigurationError: title or author cannot be written on one line.
+    :raises ConfigurationError: title or author cannot be written on one line, or the author holds half an address.
     """
     values = _values(name, title, author)
     pages: dict[PurePosixPath, str] = {}
@@ -92,6 +129,9 @@ def _values(name: str, title: str | None, author: str | None) -> Mapping[str, st
     title = _line("title", title or " ".join(word.capitalize() for word in words), _LONGEST_TITLE)
     author = _line("author", author or f"The hitl-{name} authors", 200)
     found = _ADDRESS.fullmatch(author)
+    if found is None and re.search("[<>@]", author):
+        msg = "--author holds half an address; write a name alone, or 'Ada Lovelace <ada@example.com>'"
+        raise ConfigurationError(msg)
     described = {"name": found["name"], "email": found["email"]} if found else {"name": author}
     return {
         "name": name,
@@ -130,7 +170,7 @@ def _toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)  # what JSON escapes, TOML escapes alike
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return f'"{path}"' if re.search(r"\s", str(path)) else str(path)
 
 
@@ -141,6 +181,9 @@ def _check_name(name: str) -> None:
             f"{name!r} cannot be a provider's name: take lower-case letters, digits and single hyphens, "
             f"a letter first and {_LONGEST_NAME} characters at most, such as {near or 'acme-desk'!r}"
         )
+        raise ConfigurationError(msg)
+    if name == "hitl":
+        msg = "'hitl' names no vendor; take the vendor's product name, such as 'acme-desk'"
         raise ConfigurationError(msg)
     if keyword.iskeyword(name):
         msg = f"{name!r} is a word of Python's own; take the vendor's product name, such as '{name}-desk'"
