@@ -84,6 +84,12 @@ def test_a_promise_fails_in_the_words_of_its_rule():
         raise hitl.NotFoundError("gone")
 
 
+def test_a_refusal_of_late_messages_says_where_the_vendors_error_is_told():
+    late = refused(hitl.SessionClosedError, "it must be refused")
+    with pytest.raises(AssertionError, match=r"instead: ConflictError: no; tell ctx\.http by classify= .*"), late:
+        raise hitl.ConflictError("no")
+
+
 def test_a_promise_hides_no_fault_of_the_kit():
     with pytest.raises(KeyError), promised("it must work"):
         raise KeyError("kit")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from hitl_core.errors import HitlError
+from hitl_core.errors import HitlError, SessionClosedError
 from hitl_core.testing.conformance.room import Room
 
 __all__ = ["Refusal", "promised", "refused", "unsent"]
@@ -46,6 +46,8 @@ def refused(kind: type[ErrorT], rule: str) -> Iterator[Refusal[ErrorT]]:
         refusal.error = error
     except HitlError as error:
         msg = f"{rule}, by {kind.__name__}; instead: {type(error).__name__}: {error}"
+        if kind is SessionClosedError:
+            msg += "; tell ctx.http by classify= which refusal says so (VendorError(error=hitl.SessionClosedError))"
         raise AssertionError(msg) from error
     else:
         msg = f"{rule}, by {kind.__name__}; instead it was taken"
