@@ -69,6 +69,8 @@ def test_the_finished_provider_passes_the_standard_tests(tmp_path):
     code, out = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "tests")
     assert code == 0, out
     assert "TestPaper (paper, offline):" in out
+    _, out = run(tmp_path, "hitl_core.cli", "providers", "show", "paper")
+    assert "proven against: simulator" in out
 
 
 def test_the_finished_provider_records_and_plays(tmp_path):

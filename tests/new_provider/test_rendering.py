@@ -139,6 +139,10 @@ def test_the_modules_stay_short_and_ask_a_question_where_vendors_differ():
         assert all("?" in line for line in asked), module
 
 
+def test_the_readme_says_where_hitl_core_comes_from_until_it_is_published():
+    assert 'pip install -e PATH-TO-HITL -e ".[test]"' in content(render("acme"), "README.md")["README.md"]
+
+
 def test_the_readme_says_that_nothing_was_tried_with_a_real_account():
     assert "**Not tried against a live account**" in content(render("acme"), "README.md")["README.md"]
 
