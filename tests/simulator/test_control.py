@@ -1,12 +1,16 @@
 """``/_sim``: every verb does what it says, and what is wrong is answered in words."""
 
 import json
+from typing import get_args
 
 import pytest
 
-from hitl_core._http import HttpRequest
+from hitl_core._http import HttpRequest, as_transport
+from hitl_core.testing import VirtualClock
 from hitl_core.testing.reference import ReferenceSimulator
 from hitl_core.testing.simulator import ABILITIES, SimFile, Simulator, SimulatorControl
+from hitl_core.testing.simulator.deliveries import WebhookFaultKind
+from hitl_core.testing.simulator.faults import FaultKind
 
 from .conftest import BASE_URL
 
@@ -59,6 +63,59 @@ async def test_the_description_names_the_abilities(transport):
     assert described["agents"][0]["name"] == "Kim Agent"
 
 
+async def test_the_description_tells_each_route_and_every_example_is_understood(transport, ticket, control):
+    described = (await ask(transport, "GET", "")).json()
+    await control.reply(ticket, "first")
+    message = (await control.session(ticket)).messages[0].id
+    routes = {(each["method"], each["path"]): each for each in described["routes"]}
+    assert {path for _, path in routes} >= {
+        "/_sim", "/_sim/sessions", "/_sim/users", "/_sim/webhooks", "/_sim/webhooks/faults", "/_sim/endpoints",
+        "/_sim/requests", "/_sim/faults", "/_sim/clock", "/_sim/sessions/{id}/reply", "/_sim/events/ping",
+    }  # fmt: skip
+    for (method, path), each in routes.items():
+        assert each["says"].endswith(".")
+        assert (method == "POST") == ("example" in each)
+        body = each.get("example")
+        if isinstance(body, dict) and "message_id" in body:
+            body |= {"message_id": message}
+        answer = await ask(transport, method, path.removeprefix("/_sim").replace("{id}", ticket), body)
+        # Nobody can edit what was deleted before; that is said otherwise than what is not understood.
+        assert answer.status in (200, 204, 404), (path, answer.text)
+        assert answer.status < 300 or "no such message" in answer.text, (path, answer.text)
+
+
+async def test_the_description_tells_faults_with_their_fields_and_defaults(transport):
+    described = (await ask(transport, "GET", "")).json()
+    faults = {each["kind"]: each["fields"] for each in described["faults"]}
+    assert set(faults) == set(get_args(FaultKind))
+    assert faults["answer"] == {
+        "times": 1, "method": None, "path": "/", "status": 503, "headers": {}, "body": None
+    }  # fmt: skip
+    assert faults["latency"] == {"times": 1, "method": None, "path": "/", "seconds": 1}
+    webhooks = {each["kind"]: each["fields"] for each in described["webhook_faults"]}
+    assert set(webhooks) == set(get_args(WebhookFaultKind))
+    assert webhooks["delay"] == {"count": 1, "seconds": 60}
+    for route, kinds in (("/faults", faults), ("/webhooks/faults", webhooks)):
+        for kind, fields in kinds.items():
+            assert (await ask(transport, "POST", route, {"kind": kind, **fields})).status == 204
+
+
+async def test_the_description_lists_only_what_this_simulator_is_able_to_do():
+    class Small(ReferenceSimulator):
+        note = Simulator.note
+        assign = Simulator.assign
+        ping = Simulator.ping
+        emit_batch = Simulator.emit_batch
+
+    async def paths(simulator):
+        described = (await ask(as_transport(simulator), "GET", "")).json()
+        return {each["path"].removeprefix("/_sim") for each in described["routes"]}
+
+    missing = await paths(ReferenceSimulator(clock=VirtualClock())) - await paths(Small())
+    verbs = {f"/sessions/{{id}}/{verb}" for verb in ("note", "assign", "reply_and_assign", "batch")}
+    assert missing == verbs | {"/events/ping", "/clock"}
+
+
 def test_abilities_are_what_a_subclass_overrides():
     class Small(ReferenceSimulator):
         note = Simulator.note
@@ -68,8 +125,6 @@ def test_abilities_are_what_a_subclass_overrides():
 
 
 async def test_what_the_vendor_cannot_do_is_said(clock, ticket, simulator):
-    from hitl_core._http import as_transport
-
     class Small(ReferenceSimulator):
         note = Simulator.note
 
@@ -88,6 +143,33 @@ async def test_what_the_vendor_cannot_do_is_said(clock, ticket, simulator):
         ("POST", "/sessions/{id}/reply", {"text": "x", "agent": "nobody"}, 404, "agent"),
         ("POST", "/sessions/{id}/reply", {"text": 7}, 422, "not understood"),
         ("POST", "/events/rain", {}, 404, "there are: ping"),
+        ("POST", "/sessions/{id}/reply", {"txt": "x"}, 422, "unknown field 'txt'; did you mean 'text'?"),
+        ("POST", "/sessions/{id}/reply", {"text": "x", "zzz": 1}, 422, "'zzz'; there are: text, agent, files"),
+        ("POST", "/sessions/{id}/reply", {"text": " "}, 422, "say a text"),
+        ("POST", "/sessions/{id}/note", {}, 422, "say a text"),
+        ("POST", "/sessions/{id}/customer_writes", {}, 422, "say a text"),
+        ("POST", "/sessions/{id}/reply_and_assign", {}, 422, "say a text"),
+        ("POST", "/sessions/{id}/reply_and_close", {}, 422, "say a text"),
+        ("POST", "/sessions/{id}/edit", {"message_id": "m"}, 422, "say a text"),
+        ("POST", "/sessions/{id}/edit", {"text": "x"}, 422, "name the message"),
+        ("POST", "/sessions/{id}/edit", {"text": "x", "message_id": "m"}, 404, "no such message"),
+        ("POST", "/sessions/none/edit", {"text": "x", "message_id": "m"}, 404, "no such session: 'none'"),
+        ("POST", "/sessions/{id}/attach", {"text": "x"}, 422, "give files"),
+        ("POST", "/sessions/{id}/attach", {"files": [{"nam": "a"}]}, 422, "'files.0.nam'; did you mean 'name'?"),
+        ("POST", "/sessions/{id}/close", {"text": "Bye"}, 422, "close takes no text"),
+        ("POST", "/sessions/{id}/replay", {"text": "x"}, 404, "did you mean 'reply'"),
+        ("POST", "/sessions/{id}/batch", [""], 422, "say texts"),
+        ("POST", "/sessions/none/batch", ["x"], 404, "no such session: 'none'"),
+        ("POST", "/sessions", {"text": ""}, 422, "say a text"),
+        ("POST", "/sessions/{id}/reply", {"text": "x", "agent": "x"}, 404, "agent: 'x'; there are: agent-1, agent-2"),
+        ("POST", "/faults", {"kind": "answer", "tims": 2}, 422, "unknown field 'tims'; did you mean 'times'"),
+        ("POST", "/faults", {"kind": "answer", "path": "v1"}, 422, "field 'path': begins with a slash"),
+        ("POST", "/faults", {}, 422, "field 'kind' is missing"),
+        ("POST", "/webhooks/faults", {"kind": "lose", "cuont": 2}, 422, "unknown field 'cuont'; did you mean 'count'"),
+        ("POST", "/webhooks/faults", {"kind": "lose", "count": 0}, 422, "field 'count'"),
+        ("GET", "/nope", None, 404, "there is no /_sim/nope; GET /_sim tells everything"),
+        ("PUT", "/faults", {}, 405, "/_sim/faults is for DELETE, POST, not PUT; GET /_sim tells everything"),
+        ("GET", "/sessions/{id}/reply", None, 405, "GET /_sim tells everything"),
         ("POST", "/faults", {"kind": "rain"}, 422, "not understood"),
         ("POST", "/webhooks/faults", {"kind": "rain"}, 422, "not understood"),
         ("POST", "/clock", {"advance": -1}, 422, "seconds"),
@@ -95,16 +177,21 @@ async def test_what_the_vendor_cannot_do_is_said(clock, ticket, simulator):
         ("GET", "/webhooks?after=x", None, 422, "number"),
     ],
 )
-async def test_a_mistake_is_answered_in_words(transport, ticket, method, path, body, status, words):
+async def test_a_mistake_is_answered_in_words(simulator, control, transport, ticket, method, path, body, status, words):
     answer = await ask(transport, method, path.replace("{id}", ticket), body)
     assert answer.status == status
     assert words in answer.json()["error"]
+    assert not simulator.faults
+    assert not simulator.webhooks.faults
+    assert not (await control.session(ticket)).messages
 
 
-async def test_what_is_not_json_is_answered_in_words(transport):
-    request = HttpRequest("POST", f"{BASE_URL}/_sim/clock", {"content-type": "application/json"}, b"{")
+@pytest.mark.parametrize("path", ["clock", "faults", "webhooks/faults", "sessions"])
+async def test_what_is_not_json_is_answered_in_words(transport, path):
+    request = HttpRequest("POST", f"{BASE_URL}/_sim/{path}", {"content-type": "application/json"}, b"{")
     answer = await transport.send(request, timeout=5, max_bytes=1000)
-    assert (answer.status, answer.json()) == (422, {"error": "the body is not JSON"})
+    assert answer.status == 422
+    assert "the body is not JSON" in answer.json()["error"]
 
 
 async def test_a_page_of_another_site_cannot_act(transport, ticket, control):

@@ -80,7 +80,7 @@ class Simulator(ABC):
     def __init__(self, *, clock: Clock | None = None, secret: str = SIM_SECRET, post: Post | None = None) -> None:
         from starlette.applications import Starlette
 
-        from hitl_core.testing.simulator.control import control_routes
+        from hitl_core.testing.simulator.control import control_application
         from hitl_core.testing.simulator.serving import post_webhook
 
         self.clock: Clock = clock or SystemClock()
@@ -93,7 +93,7 @@ class Simulator(ABC):
         self._dispatching = False
         self._wake = asyncio.Event()
         self._vendor = Starlette(routes=list(self.routes()))
-        self._control = Starlette(routes=control_routes(self))
+        self._control = control_application(self)
 
     # What a subclass says of its vendor -------------------------------------------------------------------------
 

@@ -12,13 +12,15 @@ from typing import Any, Literal, TypeAlias
 from hitl_core.clock import Clock
 from hitl_core.testing.simulator.model import SimWebhook
 
-__all__ = ["Endpoint", "Post", "Sign", "WebhookDispatcher", "WebhookFault", "WebhookRetries"]
+__all__ = ["Endpoint", "Post", "Sign", "WebhookDispatcher", "WebhookFault", "WebhookFaultKind", "WebhookRetries"]
 
 Sign: TypeAlias = Callable[..., Mapping[str, str]]
 """``sign(secret, body, id=..., at=...)`` gives the headers that prove a delivery."""
 
 Post: TypeAlias = Callable[[str, Mapping[str, str], bytes, float], Awaitable[int | None]]
 """Delivers to a URL within some seconds; gives the status, or ``None`` when there was no answer."""
+
+WebhookFaultKind: TypeAlias = Literal["lose", "duplicate", "delay", "reorder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class WebhookFault:
     :param seconds: how late, with ``delay``.
     """
 
-    kind: Literal["lose", "duplicate", "delay", "reorder"]
+    kind: WebhookFaultKind
     count: int = 1
     seconds: float = 60
 

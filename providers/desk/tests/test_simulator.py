@@ -348,3 +348,15 @@ async def test_links_lead_to_the_fixed_address_until_the_real_one_is_told(simula
     assert (await link("before")).startswith("https://desk.example/inbox#")
     simulator.serve_at("http://127.0.0.1:8760")
     assert (await link("after")).startswith("http://127.0.0.1:8760/inbox#")
+
+
+async def test_what_an_agent_could_not_do_at_the_desk_either_is_answered_as_json(simulator, connection, control):
+    user = await connection.create_user(name="Ada", external_id="u1")
+    session = (await connection.start_hitl(user=user, title="Refund", idempotency_key="k1")).id
+    await control.reply(session, "Mine", agent="agent-1")
+    message = (await control.session(session)).messages[-1].id
+    body = json.dumps({"text": "Yours", "message_id": message, "agent": "agent-2"}).encode()
+    request = HttpRequest("POST", f"{URL}/_sim/sessions/{session}/edit", {"content-type": "application/json"}, body)
+    answer = await as_transport(simulator).send(request, timeout=5, max_bytes=10_000)
+    assert answer.status == 403
+    assert set(answer.json()) == {"error"}
