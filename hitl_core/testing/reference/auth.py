@@ -13,7 +13,7 @@ from hitl_core.logs import register_secret
 
 if TYPE_CHECKING:
     from hitl_core.context import ProviderContext
-    from hitl_core.testing.reference.provider import ReferenceSettings
+    from hitl_core.testing.reference.settings import ReferenceSettings
 
 __all__ = ["RotatingToken"]
 

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr
 from pydantic_core import from_json
 
 import hitl_core as hitl
@@ -17,25 +16,11 @@ from hitl_core.relay import compose_opening
 from hitl_core.rendering import message_lines
 from hitl_core.testing.reference.auth import RotatingToken
 from hitl_core.testing.reference.events import SIGNATURE, about, facts_of, state_of
+from hitl_core.testing.reference.settings import ReferenceOptions, ReferenceSettings
 
-__all__ = ["ReferenceOptions", "ReferenceProvider", "ReferenceSettings"]
+__all__ = ["ReferenceProvider"]
 
 _SHOWN = frozenset({"text", "image", "file"})
-
-
-class ReferenceSettings(hitl.ProviderSettings):
-    """An account."""
-
-    base_url: str = Field(description="Address of the API.")
-    client_id: str = Field(description="Id of the app.")
-    client_secret: SecretStr = Field(description="Secret of the app.")
-    refresh_token: SecretStr = Field(description="First refresh token; each can be used once.")
-
-
-class ReferenceOptions(hitl.StartOptions):
-    """What a ticket may carry."""
-
-    tags: tuple[str, ...] = Field(default=(), description="Labels agents filter by.")
 
 
 def _classify(response: HttpResponse) -> VendorError | None:
