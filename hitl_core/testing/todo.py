@@ -10,7 +10,7 @@ from typing import Final
 
 from hitl_core.info import Capabilities, ProviderInfo
 
-__all__ = ["GAINS", "open_points", "undeclared"]
+__all__ = ["GAINS", "first_step", "open_points", "undeclared"]
 
 GAINS: Final[dict[str, str]] = {
     "webhook_registration": "webhooks are set up by one call instead of by hand",
@@ -36,23 +36,42 @@ GAINS: Final[dict[str, str]] = {
 }
 """What users gain from each capability."""
 
+_RUN_THEM: Final = "once every standard test passes against the simulator, say 'simulator'"
+_KINDS: Final = ("simulator", "settings", "provider", "events")
+"""Files in the order in which their questions are best answered."""
 _READ: Final = frozenset({".py", ".toml", ".md", ".yml", ".cfg"})
 _SKIPPED: Final = frozenset({"build", "cassettes", "dist", "node_modules", "venv", "__pycache__"})
 _PLACEHOLDER: Final = re.compile(r"\[fill in:\s*([^\]]+)\]")
 _ORIGIN: Final = re.compile(r"^\s+origin:\s*['\"]?(\w+)", re.MULTILINE)
 
 
-def open_points(package_dir: Path, info: ProviderInfo) -> list[str]:
+def open_points(package_dir: Path, info: ProviderInfo, *, simulated: bool = False) -> list[str]:
     """Return what is still open, one sentence each, the most urgent first.
 
     :param package_dir: the project's folder, or its import package inside of it.
+    :param simulated: whether every standard test has just passed against a simulator.
     """
     root = _project(package_dir)
     return [
         *_questions(root, info.name),
         *_placeholders(root),
-        *_proofs(root, info),
+        *_proofs(root, info, simulated=simulated),
     ]
+
+
+def first_step(points: Iterable[str]) -> str | None:
+    """Return where to begin, as long as questions about the simulator are open."""
+    if not any(_urgency(Path(point.partition(":")[0])) == 0 for point in points):
+        return None
+    return "Start with the simulator: every standard test relies on it, so what it gets wrong goes unnoticed."
+
+
+def _urgency(path: Path) -> int:
+    """Return the place of a file in the list: simulator, settings, provider, events, then any other."""
+    if path.suffix != ".py":
+        return len(_KINDS)
+    found = (number for number, kind in enumerate(_KINDS) if kind in path.stem or kind == path.parent.name)
+    return next(found, len(_KINDS))
 
 
 def _project(folder: Path) -> Path:
@@ -63,7 +82,9 @@ def _project(folder: Path) -> Path:
 
 def _questions(root: Path, name: str) -> Iterator[str]:
     question = re.compile(rf"TODO\({re.escape(name)}\):\s*(.*\S)")
-    for path in _files(root):
+    for path in sorted(
+        _files(root), key=lambda path: _urgency(path.relative_to(root))
+    ):  # stable, so that files of one kind stay together
         for number, line in enumerate(_text(path).splitlines(), 1):
             if found := question.search(line):
                 yield f"{path.relative_to(root).as_posix()}:{number}: {found[1]}"
@@ -76,9 +97,10 @@ def _placeholders(root: Path) -> Iterator[str]:
         yield f"README.md:{line}: to be filled in: {' '.join(found[1].split())}"
 
 
-def _proofs(root: Path, info: ProviderInfo) -> Iterator[str]:
+def _proofs(root: Path, info: ProviderInfo, *, simulated: bool) -> Iterator[str]:
     if info.verified == "documented":
-        yield "info.verified is 'documented': nothing has run yet, neither against a simulator nor against an account"
+        ran = "these tests ran against a simulator, so say 'simulator'"
+        yield f"info.verified is 'documented'; {ran if simulated else _RUN_THEM}"
     elif info.verified == "simulator":
         yield "info.verified is 'simulator': try it with a real account, then say 'live'"
     origins = {_origin(path) for path in _cassettes(root, info.name)}

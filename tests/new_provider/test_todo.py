@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import hitl_core as hitl
-from hitl_core.testing.todo import GAINS, open_points, undeclared
+from hitl_core.testing.todo import GAINS, first_step, open_points, undeclared
 
 CASSETTE = "hitl:\n  provider: acme\n  origin: {origin}\n  recorded_at: '2026-01-05T12:00:00Z'\nversion: 1\n"
 INFO = hitl.ProviderInfo(name="acme", title="Acme", verified="live")
@@ -40,7 +40,20 @@ def test_questions_left_are_listed_by_file_and_line(project, given):
     (project / ".github").mkdir()
     (project / ".github" / "ci.yml").write_text("# TODO(acme): Which machine?\n")
     points = open_points(project / given, INFO)
-    assert points[:2] == [".github/ci.yml:1: Which machine?", "hitl_acme/provider.py:2: How does it sign?"]
+    assert points[:2] == ["hitl_acme/provider.py:2: How does it sign?", ".github/ci.yml:1: Which machine?"]
+
+
+def test_questions_stand_in_the_order_in_which_they_are_best_answered(project):
+    for name in ("client", "events", "provider", "settings", "simulator", "test_acme"):
+        (project / "hitl_acme" / f"{name}.py").write_text("# TODO(acme): What?\n# TODO(acme): And then?\n")
+    (project / "README.md").write_text("[fill in: where]\n")
+    points = open_points(project, dataclasses.replace(INFO, verified="simulator"))
+    files = [one.partition(":")[0].rpartition("/")[2].removesuffix(".py") for one in points]
+    assert files[::2][:6] == ["simulator", "settings", "provider", "events", "client", "test_acme"]
+    assert files[12] == "README.md"
+    assert "info.verified" in points[13]
+    assert first_step(points).startswith("Start with the simulator: ")
+    assert first_step(points[2:]) is None
 
 
 def test_questions_of_others_are_none_of_ours(project):
@@ -62,6 +75,15 @@ def test_placeholders_of_the_readme_are_listed_in_one_line_each(project):
 def test_what_was_not_proven_with_an_account_is_said(project, verified):
     info = dataclasses.replace(INFO, verified=verified)
     assert point(open_points(project, info), f"info.verified is '{verified}'")
+
+
+def test_after_all_tests_passed_on_a_simulator_it_is_said_what_may_be_claimed(project):
+    info = dataclasses.replace(INFO, verified="documented")
+    assert "info.verified is 'documented'; these tests ran against a simulator, so say 'simulator'" in open_points(
+        project, info, simulated=True
+    )
+    (one,) = point(open_points(project, info), "info.verified")
+    assert "once every standard test passes" in one
 
 
 @pytest.mark.parametrize("origin", ["simulator", "documented"])
