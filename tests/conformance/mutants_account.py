@@ -10,7 +10,6 @@ from hitl_core.connection import Connection
 from hitl_core.testing.reference import ReferenceProvider
 
 from .mutation import ReferenceSuite, kills
-from .variants import declaring
 
 _numbers = itertools.count()
 
@@ -94,9 +93,13 @@ class GrowsOnOpening(ReferenceProvider):
 
 
 class KnowsNoTyping(ReferenceProvider):
-    """Keeps a hook that its account does not offer."""
+    """Has a hook that its account does not offer."""
 
-    info = declaring(typing=False)
+    @hitl.hookimpl
+    async def open(self):
+        profile = await super().open()
+        less = self.info.capabilities.model_copy(update={"typing": False})
+        return profile.model_copy(update={"capabilities": less})
 
 
 class Careless(Connection):

@@ -74,7 +74,7 @@ def test_as_long_as_nothing_is_recorded_that_is_said_and_nothing_fails(run):
     code, out = run("-k", SOME, "-vv")
     assert code == 0, out
     told = " ".join(out.split())
-    assert "nothing is recorded yet; record with: hitl cassettes record reference --simulator: 2" in told
+    assert "nothing is recorded yet; record with: hitl cassettes record reference --simulator (2)" in told
 
 
 def test_a_missing_recording_says_how_to_make_it(run, tmp_path):
@@ -108,5 +108,8 @@ def test_a_recording_that_no_test_plays_fails_a_run_of_all_tests(run, tmp_path):
     code, out = run()
     assert code == 1
     assert f"no test plays {orphan}; remove it" in out
+    summary = out.partition("short test summary info")[2]
+    assert "FAILED orphaned recording - no test plays " in summary
+    assert "1 failed, " in summary
     code, out = run("-k", "closing")
     assert code == 0, "what was left out may have played it"

@@ -12,6 +12,7 @@ import pytest
 from hitl_core.clock import Clock
 from hitl_core.info import ProviderInfo
 from hitl_core.testing.clock import VirtualClock, no_backoff
+from hitl_core.testing.conformance.loading import ABOUT_LOADING, unloadable
 from hitl_core.testing.conformance.room import Room, provider_class
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, Rule, declared, rule_of, standard_tests
 from hitl_core.testing.conformance.ways import Level, in_memory, noted_only, on_a_port
@@ -92,6 +93,8 @@ class ConformanceBase:
         if found is None:
             return
         request.node.stash[PROVIDER] = provider
+        if request.node.originalname not in ABOUT_LOADING and (reason := unloadable(type(self), provider)):
+            pytest.skip(NOT_APPLICABLE + reason)
         if reason := inapplicable(found, provider, simulator):
             pytest.skip(NOT_APPLICABLE + reason)
         if self.level == "recorded" and (reason := _unrecorded(request, found, provider_class(provider)[0].info)):
@@ -152,7 +155,7 @@ class ConformanceBase:
 
 def inapplicable(found: Rule, provider: str | type[Any], simulator: Simulator) -> str | None:
     """Return why a standard test does not apply to a provider and its simulator; ``None`` when it does."""
-    if found.needs:  # a provider that cannot be loaded is found out by the one test that is about it
+    if found.needs:  # tests about loading have none, and no other test gets here without a provider
         capabilities = provider_class(provider)[0].info.capabilities
         for need in found.needs:
             if not declared(capabilities, need):

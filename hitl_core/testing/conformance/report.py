@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,10 @@ import pytest
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
 from hitl_core.testing.conformance.base import CASSETTES, PROVIDER, ConformanceBase
+from hitl_core.testing.conformance.groups.secrecy import SecrecyTests
+from hitl_core.testing.conformance.loading import UNLOADABLE
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, standard_tests
+from hitl_core.testing.conformance.summary import SuiteOutcome, in_order, write_open_points, write_suite
 
 __all__ = ["Report", "mark_recorded", "of"]
 
@@ -36,30 +37,28 @@ def mark_recorded(items: Iterable[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.block_network)
 
 
-@dataclass
-class _Suite:
-    """What became of one suite's standard tests."""
+@dataclass(frozen=True)
+class _Crash:
+    """What pytest's short summary reads of a failure: its message."""
 
-    cls: type[ConformanceBase]
-    outcomes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    ran: set[str] = field(default_factory=set)
-    left_out: int = 0
-    info: ProviderInfo | None = None
-    package: Path | None = None
-    cassettes: Path | None = None
+    message: str
 
-    @property
-    def complete(self) -> bool:
-        """Whether every standard test had its turn."""
-        return set(standard_tests(self.cls)) <= self.ran
+
+@dataclass(frozen=True)
+class _Told:
+    """A failure of the run that is no test's."""
+
+    reprcrash: _Crash
+
+    def __str__(self) -> str:
+        return self.reprcrash.message
 
 
 class Report:
     """Collects the outcomes of standard tests."""
 
     def __init__(self) -> None:
-        self._suites: dict[type, _Suite] = {}
+        self._suites: dict[type, SuiteOutcome] = {}
         self._orphans: list[Path] = []
 
     def deselected(self, items: Iterable[pytest.Item]) -> None:
@@ -95,6 +94,8 @@ class Report:
                 "a whole suite cannot be expected to fail; "
                 "if your vendor cannot do it, override this test with @pytest.mark.xfail(reason=…)"
             )
+        if item.originalname in standard_tests(SecrecyTests):  # type: ignore[attr-defined]  # as above
+            _hush(report)
         if report.when == "call" or report.outcome == "failed":
             suite.outcomes["xfailed" if hasattr(report, "wasxfail") else report.outcome] += 1
 
@@ -102,6 +103,8 @@ class Report:
         """Look for recordings that nothing plays any more, where every test that could play one has run."""
         from hitl_core.testing.cassettes.registry import orphaned_cassettes
 
+        if self._unloadable() and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         recorded = [suite for suite in self._suites.values() if suite.cls.level == "recorded"]
         if not recorded or not all(suite.complete for suite in recorded):
             return
@@ -112,31 +115,38 @@ class Report:
 
     def write(self, terminal: Any) -> None:
         """Print the summary."""
-        shown = [suite for suite in self._suites.values() if suite.info and not _silent(suite.cls)]
+        shown = in_order(suite for suite in self._suites.values() if suite.provider and not _silent(suite.cls))
         if not shown:
             return
         terminal.section("HITL conformance")
-        for suite in shown:
-            _write_suite(terminal, suite)
+        for number, suite in enumerate(shown):
+            write_suite(terminal, suite, shown[:number])
+        for suite in self._unloadable():
+            if not suite.outcomes["failed"]:
+                _fail(terminal, suite.cls.__name__, UNLOADABLE)
         for path in self._orphans:
-            terminal.line(f"no test plays {path}; remove it", red=True)
-        for suite in {suite.package: suite for suite in shown}.values():
-            if suite.package is not None and suite.info is not None:
-                _write_open_points(terminal, suite.package, suite.info)
+            told = f"no test plays {path}; remove it"
+            terminal.line(told, red=True)
+            _fail(terminal, "orphaned recording", told)
+        write_open_points(terminal, shown)
 
-    def _of(self, cls: type[ConformanceBase]) -> _Suite:
-        return self._suites.setdefault(cls, _Suite(cls))
+    def _unloadable(self) -> list[SuiteOutcome]:
+        return [suite for suite in self._suites.values() if suite.unloadable and not _silent(suite.cls)]
 
-    def _look(self, suite: _Suite, item: pytest.Item) -> None:
+    def _of(self, cls: type[ConformanceBase]) -> SuiteOutcome:
+        return self._suites.setdefault(cls, SuiteOutcome(cls))
+
+    def _look(self, suite: SuiteOutcome, item: pytest.Item) -> None:
         """Learn which provider the suite is about, and where its recordings are."""
-        if suite.info is None and (provider := item.stash.get(PROVIDER, None)) is not None:
+        if suite.provider is None and (provider := item.stash.get(PROVIDER, None)) is not None:
+            suite.provider = provider
             from hitl_core.testing.conformance.room import provider_class
 
             try:
                 cls, _ = provider_class(provider)
             except ConfigurationError:  # a test says so
                 return
-            suite.info = cls.info
+            suite.info = info if isinstance(info := getattr(cls, "info", None), ProviderInfo) else None
             suite.package = _own_package(cls, item.config.rootpath)
         suite.cassettes = suite.cassettes or item.stash.get(CASSETTES, None)
 
@@ -147,6 +157,21 @@ def _suite(item: pytest.Item) -> type[ConformanceBase] | None:
     if isinstance(cls, type) and issubclass(cls, ConformanceBase) and item.originalname in standard_tests(cls):  # type: ignore[attr-defined]  # as above
         return cls
     return None
+
+
+def _hush(report: Any) -> None:
+    """Drop what pytest captured of a test that looks for leaks: it would show them, behind a hundred other lines."""
+    if (report.when == "call" and report.outcome == "failed") or report.when == "teardown":
+        report.sections = [section for section in report.sections if not section[0].startswith("Captured ")]
+
+
+def _fail(terminal: Any, what: str, message: str) -> None:
+    """Have a failure that is no test's in pytest's short summary and in its counts."""
+    told: Any = _Told(_Crash(message))
+    failure = pytest.TestReport(
+        nodeid=what, location=("", None, what), keywords={}, outcome="failed", longrepr=told, when="call"
+    )
+    terminal.stats.setdefault("failed", []).append(failure)
 
 
 def _silent(cls: type) -> bool:
@@ -163,31 +188,3 @@ def _own_package(cls: type, root: Path) -> Path | None:
         return None
     inside = folder.is_relative_to(root.resolve()) and "site-packages" not in folder.parts
     return folder if inside and not cls.__module__.startswith("hitl_core.") else None
-
-
-def _write_suite(terminal: Any, suite: _Suite) -> None:
-    order = ("passed", "failed", "xfailed", "not applicable")
-    counts = ", ".join(f"{suite.outcomes[outcome]} {outcome}" for outcome in order if suite.outcomes[outcome])
-    name = suite.info.name if suite.info else "?"
-    terminal.line(f"{suite.cls.__name__} ({name}, {suite.cls.level}): {counts or 'nothing ran'}")
-    if suite.reasons and (suite.package is not None or terminal.config.get_verbosity() > 0):
-        told = "; ".join(f"{reason}: {count}" for reason, count in sorted(suite.reasons.items()))
-        terminal.line(textwrap.fill(f"not applicable: {told}", 110, initial_indent="  ", subsequent_indent="    "))
-    if suite.left_out:
-        terminal.line(f"  left out on your wish: {suite.left_out}; conformance needs all of them")
-
-
-def _write_open_points(terminal: Any, package: Path, info: ProviderInfo) -> None:
-    from hitl_core.testing.todo import open_points, undeclared
-
-    if points := open_points(package, info):
-        terminal.line(f"Still to do for {info.name}:")
-        for number, point in enumerate(points, 1):
-            terminal.line(f"  {number}. {point}")
-    gains = undeclared(info.capabilities)
-    if gains and terminal.config.get_verbosity() > 0:
-        terminal.line(f"Not declared by {info.name}, and what its users would gain:")
-        for name, gain in gains.items():
-            terminal.line(f"  {name}: {gain}")
-    elif gains:
-        terminal.line(f"Not declared by {info.name}: {', '.join(gains)} (pytest -v says what each brings)")

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hitl_core.discovery import PROVIDERS, Plugin, list_providers, load_provider, validate_provider
+from hitl_core.discovery import PROVIDERS, list_providers, load_provider
 from hitl_core.info import Limits, ProviderInfo
 from hitl_core.testing.conformance.base import ConformanceBase
+from hitl_core.testing.conformance.loading import loaded
 from hitl_core.testing.conformance.room import provider_class
 from hitl_core.testing.conformance.rules import NOT_APPLICABLE, rule
 from hitl_core.testing.conformance.tools.claims import promised
@@ -45,12 +46,7 @@ class ContractTests(ConformanceBase):
     def test_the_provider_keeps_to_the_hook_spec(self, provider: str | type[Any]) -> None:
         """Every required hook is there, every declared capability has its hooks, and every hook its capability."""
         with promised("the provider can be checked against the hook spec"):
-            cls, plugin = provider_class(provider)
-            if plugin is None:
-                name = getattr(getattr(cls, "info", None), "name", "?")
-                target = f"{cls.__module__}:{cls.__qualname__}"
-                plugin = Plugin(name, target, cls.__module__, "(not installed)", PROVIDERS)
-            validate_provider(cls, plugin)
+            loaded(provider)
 
     @rule()
     def test_the_provider_describes_itself(self, provider: str | type[Any]) -> None:
