@@ -5,8 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, field_validator
 
 import hitl_core as hitl
-from hitl_core.testing.reference import ReferenceProvider
-from hitl_core.testing.reference.provider import ReferenceOptions
+from hitl_core.testing.reference import ReferenceOptions, ReferenceProvider
 
 from .mutation import kills
 from .variants import changed, declaring
