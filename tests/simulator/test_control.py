@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from hitl_core._http import HttpRequest, as_transport
+from hitl_core.people import Agent
 from hitl_core.testing import VirtualClock
 from hitl_core.testing.reference import ReferenceSimulator
 from hitl_core.testing.simulator import ABILITIES, SimFile, Simulator, SimulatorControl
@@ -82,6 +83,15 @@ async def test_the_description_tells_each_route_and_every_example_is_understood(
         # Nobody can edit what was deleted before; that is said otherwise than what is not understood.
         assert answer.status in (200, 204, 404), (path, answer.text)
         assert answer.status < 300 or "no such message" in answer.text, (path, answer.text)
+
+
+async def test_examples_name_an_agent_this_simulator_has():
+    class Staffed(ReferenceSimulator):
+        agents = (Agent(id="u-7", name="Max"),)
+
+    described = (await ask(as_transport(Staffed()), "GET", "")).json()
+    examples = [each["example"] for each in described["routes"] if isinstance(each.get("example"), dict)]
+    assert {example["agent"] for example in examples if "agent" in example} == {"u-7"}
 
 
 async def test_the_description_tells_faults_with_their_fields_and_defaults(transport):

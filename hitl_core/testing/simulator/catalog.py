@@ -128,14 +128,21 @@ def described(simulator: Simulator) -> dict[str, Any]:
         "abilities": sorted(simulator.abilities),
         "agents": [agent.model_dump(mode="json") for agent in simulator.agents],
         "now": simulator.clock.now().isoformat(),
+        "bodies": "JSON, with content-type: application/json",
         "routes": [
             {"method": method, "path": path, "says": said.says}
-            | ({} if said.example is None else {"example": said.example})
+            | ({} if said.example is None else {"example": _with_agent(said.example, simulator)})
             for (method, path), said in _routes(simulator)
         ],
         "faults": _fault_kinds(),
         "webhook_faults": _webhook_fault_kinds(),
     }
+
+
+def _with_agent(example: Any, simulator: Simulator) -> Any:
+    """Let an example name an agent this simulator has."""
+    named = isinstance(example, dict) and "agent" in example
+    return example | {"agent": simulator.agent().id} if named else example
 
 
 def _routes(simulator: Simulator) -> Iterator[tuple[tuple[str, str], _Said]]:
