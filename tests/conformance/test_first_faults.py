@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hitl_core.testing.conformance.loading import UNLOADABLE, unloadable
 from hitl_core.testing.conformance.rules import standard_tests
 from hitl_core.testing.conformance.summary import SuiteOutcome, in_order, write_open_points, write_suite
 from hitl_core.testing.reference import ReferenceProvider
@@ -75,6 +76,11 @@ def test_a_provider_that_breaks_the_hook_spec_fails_once(run):
     assert out.count("breaks the hook spec") <= 3, "once in the failure, once in the cause, once in the summary"
     assert len(out.splitlines()) < 150
     assert out.count("nothing is proven: the provider cannot be loaded") == 1
+
+
+def test_a_name_that_nothing_offers_is_no_provider_either():
+    assert unloadable(ReferenceSuite, "no-such-helpdesk") == UNLOADABLE
+    assert unloadable(ReferenceSuite, ReferenceProvider) is None
 
 
 def test_a_run_without_the_tests_about_loading_fails_as_well(run):
