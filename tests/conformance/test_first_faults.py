@@ -73,7 +73,9 @@ def test_a_provider_that_breaks_the_hook_spec_fails_once(run):
     assert re.search(r"^1 failed, \d+ passed, \d+ not applicable|^1 failed, \d+ not applicable", out, re.MULTILINE), (
         out[-2000:]
     )
-    assert out.count("breaks the hook spec") <= 3, "once in the failure, once in the cause, once in the summary"
+    # In the failure, its cause, the summaries; how much of a line pytest's own shows depends on the terminal.
+    assert out.count("breaks the hook spec") <= 5, out[-2000:]
+    assert len(out.splitlines()) < 200, "said once, not once a test"
     assert len(out.splitlines()) < 150
     assert out.count("nothing is proven: the provider cannot be loaded") == 1
 
