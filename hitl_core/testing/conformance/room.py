@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +29,7 @@ from hitl_core.events import (
 from hitl_core.info import Capabilities, ProviderInfo
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, ExternalUser
+from hitl_core.reconciling import known_after, with_implied_events
 from hitl_core.sessions import HistoryEntry, HitlSession
 from hitl_core.state import ConnectionState
 from hitl_core.testing.conformance import words
@@ -39,6 +40,9 @@ from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook
 from hitl_core.webhooks import KnownSession
 
 __all__ = ["Room", "provider_class"]
+
+_STATES = (AgentAssigned, AgentUnassigned, SessionReopened, SessionStopped)
+"""What is told by difference, and so may be told again under the same id."""
 
 
 def provider_class(provider: str | type[Any]) -> tuple[type[Any], Plugin | None]:
@@ -295,7 +299,7 @@ class Room:
         if about is not None and about.id != session.id:
             return []
         if isinstance(event, SessionChanged):
-            return [told for told in await self.pull(session) if told.kind in _RANK or self._is_new(told)]
+            return [told for told in await self.pull(session) if isinstance(told, _STATES) or self._is_new(told)]
         return [event] if self._is_new(event) else []
 
     def _is_new(self, event: AnyEvent) -> bool:
@@ -316,34 +320,6 @@ class Room:
             events += page.events
             if not page.more:
                 break
-        if page.state is not None:
-            before = self._seen.get(session.id, calls.SessionState(open=True))
-            self._seen[session.id] = page.state
-            told = {event.kind for event in events}
-            events = ordered([*events, *(e for e in differences(session, before, page.state) if e.kind not in told)])
-        return events
-
-
-def differences(session: HitlSession, before: calls.SessionState, now: calls.SessionState) -> Iterable[AnyEvent]:
-    """Tell what changed between two states of a session."""
-    stamp = now.updated_at.isoformat() if now.updated_at else "?"
-
-    def common(what: str) -> dict[str, Any]:
-        return {"event_id": f"{session.id}:{what}:{stamp}", "session": session.ref, "occurred_at": now.updated_at}
-
-    if now.open and not before.open:
-        yield SessionReopened(**common("reopened"))
-    if now.agent is not None and now.agent != before.agent:
-        yield AgentAssigned(agent=now.agent, **common("assigned"))
-    if now.agent is None and before.agent is not None:
-        yield AgentUnassigned(**common("unassigned"))
-    if before.open and not now.open:
-        yield SessionStopped(reason=StopReason.AGENT_CLOSED, moved_to=now.moved_to, **common("stopped"))
-
-
-_RANK: Mapping[str, int] = {"session_reopened": 0, "agent_assigned": 1, "agent_unassigned": 1, "session_stopped": 3}
-
-
-def ordered(events: Iterable[AnyEvent]) -> list[AnyEvent]:
-    """Return events in the order a customer should see them: reopened, assigned, message, stopped."""
-    return sorted(events, key=lambda event: _RANK.get(event.kind, 2))
+        before = self._seen.get(session.id)
+        self._seen[session.id] = page.state or known_after(session.ref, before, events)
+        return list(with_implied_events(session.ref, before, events, page.state))
