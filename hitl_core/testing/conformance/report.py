@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,8 @@ class Report:
         if cls is None:
             return
         suite = self._of(cls)
-        suite.ran.add(item.function.__name__)  # type: ignore[attr-defined]  # a test of a class has a function
+        name: str = item.originalname  # type: ignore[attr-defined]  # a test of a class has one
+        suite.ran.add(name)
         self._look(suite, item)
         if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -94,23 +95,16 @@ class Report:
                 "a whole suite cannot be expected to fail; "
                 "if your vendor cannot do it, override this test with @pytest.mark.xfail(reason=…)"
             )
-        if item.originalname in standard_tests(SecrecyTests):  # type: ignore[attr-defined]  # as above
+        if name in standard_tests(SecrecyTests):
             _hush(report)
         if report.when == "call" or report.outcome == "failed":
+            suite.tested.add(name)
             suite.outcomes["xfailed" if hasattr(report, "wasxfail") else report.outcome] += 1
 
     def finish(self, session: pytest.Session) -> None:
-        """Look for recordings that nothing plays any more, where every test that could play one has run."""
-        from hitl_core.testing.cassettes.registry import orphaned_cassettes
-
-        if self._unloadable() and session.exitstatus == 0:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        recorded = [suite for suite in self._suites.values() if suite.cls.level == "recorded"]
-        if not recorded or not all(suite.complete for suite in recorded):
-            return
-        for folder in {suite.cassettes for suite in recorded if suite.cassettes is not None}:
-            self._orphans += orphaned_cassettes(folder)
-        if self._orphans and session.exitstatus == 0:
+        """Fail a run that proves less than its tests say: nothing was loaded, something declared was not tried."""
+        self._orphans = self._unplayed()
+        if session.exitstatus == 0 and (self._unloadable() or self._orphans or any(self._untested())):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def write(self, terminal: Any) -> None:
@@ -124,6 +118,9 @@ class Report:
         for suite in self._unloadable():
             if not suite.outcomes["failed"]:
                 _fail(terminal, suite.cls.__name__, UNLOADABLE)
+        for suite, told in self._untested():
+            terminal.line(f"{suite.cls.__name__}: {told}", red=True)
+            _fail(terminal, suite.cls.__name__, told)
         for path in self._orphans:
             told = f"no test plays {path}; remove it"
             terminal.line(told, red=True)
@@ -132,6 +129,24 @@ class Report:
 
     def _unloadable(self) -> list[SuiteOutcome]:
         return [suite for suite in self._suites.values() if suite.unloadable and not _silent(suite.cls)]
+
+    def _untested(self) -> Iterator[tuple[SuiteOutcome, str]]:
+        """Say for each suite that had its turn what is declared and was not tried."""
+        for suite in self._suites.values():
+            if _silent(suite.cls):
+                continue
+            for flag, tests in suite.untested.items():
+                yield suite, f"{flag} is declared, and no test of it was carried out: {', '.join(tests)}"
+
+    def _unplayed(self) -> list[Path]:
+        """Return recordings that nothing plays any more, where every test that could play one has run."""
+        from hitl_core.testing.cassettes.registry import orphaned_cassettes
+
+        recorded = [suite for suite in self._suites.values() if suite.cls.level == "recorded"]
+        if not recorded or not all(suite.complete for suite in recorded):
+            return []
+        folders = {suite.cassettes for suite in recorded if suite.cassettes is not None}
+        return [path for folder in folders for path in orphaned_cassettes(folder)]
 
     def _of(self, cls: type[ConformanceBase]) -> SuiteOutcome:
         return self._suites.setdefault(cls, SuiteOutcome(cls))
@@ -154,7 +169,7 @@ class Report:
 def _suite(item: pytest.Item) -> type[ConformanceBase] | None:
     """Return the suite a standard test belongs to."""
     cls = getattr(item, "cls", None)
-    if isinstance(cls, type) and issubclass(cls, ConformanceBase) and item.originalname in standard_tests(cls):  # type: ignore[attr-defined]  # as above
+    if isinstance(cls, type) and issubclass(cls, ConformanceBase) and item.originalname in standard_tests(cls):  # type: ignore[attr-defined]  # a test of a class has one
         return cls
     return None
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from hitl_core.info import Capabilities
 from hitl_core.spec import CAPABILITY_HOOKS
 
-__all__ = ["FLAGS", "NOT_APPLICABLE", "Rule", "declared", "rule", "rule_of", "standard_tests"]
+__all__ = ["FLAGS", "NOT_APPLICABLE", "Rule", "declared", "proving", "rule", "rule_of", "standard_tests"]
 
 TestT = TypeVar("TestT", bound=Callable[..., Any])
 
@@ -123,3 +123,22 @@ FLAGS: Final[tuple[str, ...]] = (
     "idempotent:stop_hitl",
 )
 """Capabilities that, once declared, must be tested."""
+
+
+def proving(cls: type, capabilities: Capabilities) -> dict[str, dict[str, Rule]]:
+    """Return what the standard tests of a class prove: for each declared capability its tests, by name.
+
+    Tests that need a capability beyond, which is not declared, prove nothing; a capability without any is left out.
+    """
+    rules = {name: found for name, test in standard_tests(cls).items() if (found := rule_of(test))}
+    applying = {name: found for name, found in rules.items() if all(declared(capabilities, n) for n in found.needs)}
+    proven = {
+        flag: {name: found for name, found in applying.items() if _is_about(found, flag)}
+        for flag in FLAGS
+        if declared(capabilities, flag)
+    }
+    return {flag: tests for flag, tests in proven.items() if tests}
+
+
+def _is_about(found: Rule, flag: str) -> bool:
+    return any(flag in {need, need.partition(":")[0]} for need in found.needs)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hitl_core.info import ProviderInfo
 from hitl_core.testing.conformance.base import ConformanceBase
 from hitl_core.testing.conformance.loading import UNLOADABLE
-from hitl_core.testing.conformance.rules import standard_tests
+from hitl_core.testing.conformance.rules import proving, standard_tests
 
 __all__ = ["SuiteOutcome", "in_order", "write_open_points", "write_suite"]
 
@@ -31,6 +31,7 @@ class SuiteOutcome:
 
     :param reasons: why tests did not apply, and how many each.
     :param ran: names of the tests that had their turn.
+    :param tested: names of those that were carried out, or failed on the way there.
     :param left_out: how many were deselected.
     :param provider: as the suite gives it.
     :param package: the folder of the provider's package, when it is one that is being written here.
@@ -40,6 +41,7 @@ class SuiteOutcome:
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     ran: set[str] = field(default_factory=set)
+    tested: set[str] = field(default_factory=set)
     left_out: int = 0
     provider: str | type[Any] | None = None
     info: ProviderInfo | None = None
@@ -55,6 +57,15 @@ class SuiteOutcome:
     def unloadable(self) -> bool:
         """Whether there was no provider to test."""
         return UNLOADABLE in self.reasons
+
+    @property
+    def untested(self) -> dict[str, list[str]]:
+        """Declared capabilities no test of which was carried out though all had their turn, with those tests' names."""
+        unrecorded = self.cls.level == "recorded" and self.cassettes is None
+        if self.info is None or self.unloadable or unrecorded or not self.complete or self.left_out:
+            return {}
+        proven = proving(self.cls, self.info.capabilities)
+        return {flag: list(tests) for flag, tests in proven.items() if self.tested.isdisjoint(tests)}
 
     @property
     def name(self) -> str:

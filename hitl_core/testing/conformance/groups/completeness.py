@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from hitl_core.info import Capabilities
 from hitl_core.testing.conformance.base import ConformanceBase, inapplicable
 from hitl_core.testing.conformance.room import provider_class
-from hitl_core.testing.conformance.rules import FLAGS, Rule, declared, rule, rule_of, standard_tests
+from hitl_core.testing.conformance.rules import Rule, proving, rule, standard_tests
 from hitl_core.testing.simulator import Simulator
 
 __all__ = ["CompletenessTests"]
@@ -41,15 +40,12 @@ class CompletenessTests(ConformanceBase):
         """For every capability that is declared, the simulator can do what at least one standard test of it needs."""
         from hitl_core.testing.conformance.suite import ProviderConformance
 
-        rules = [found for test in standard_tests(ProviderConformance).values() if (found := rule_of(test))]
         capabilities = provider_class(provider)[0].info.capabilities
-        untested = []
-        for flag in FLAGS:
-            if not declared(capabilities, flag):
-                continue
-            about = [found for found in rules if _is_about(found, flag) and _all_declared(found, capabilities)]
-            if about and all(inapplicable(found, provider, simulator) for found in about):
-                untested.append(f"{flag}: {_lacking(about, provider, simulator)}")
+        untested = [
+            f"{flag}: {_lacking(list(tests.values()), provider, simulator)}"
+            for flag, tests in proving(ProviderConformance, capabilities).items()
+            if all(inapplicable(found, provider, simulator) for found in tests.values())
+        ]
         assert not untested, (
             "what is declared must be tested; let the simulator do what a test of these capabilities needs:\n"
             + "\n".join(untested)
@@ -70,14 +66,6 @@ def _bent(given: Any, standard: Callable[..., Any]) -> Iterator[str]:
         yield "is expected to fail without a reason"
     if any(mark.name in {"skip", "skipif"} for mark in marks):
         yield "is skipped"
-
-
-def _is_about(found: Rule, flag: str) -> bool:
-    return any(flag in {need, need.partition(":")[0]} for need in found.needs)
-
-
-def _all_declared(found: Rule, capabilities: Capabilities) -> bool:
-    return all(declared(capabilities, need) for need in found.needs)
 
 
 def _lacking(about: list[Rule], provider: str | type[Any], simulator: Simulator) -> str:
