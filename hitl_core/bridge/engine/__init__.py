@@ -1,0 +1,1 @@
+"""What carries hand-offs out: turns, lanes, effects, deliveries and timers."""

@@ -1,0 +1,1 @@
+"""Where hand-offs are kept: SQLite or PostgreSQL, and everything that knows SQL."""
