@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hitl_core._http import HttpRequest
 from hitl_core._http.network import NetworkTransport
 from hitl_core._http.transport import AnswerRefused, TransportFailure
-from hitl_core.errors import ConfigurationError
+from hitl_core.listening import listen, url_of
 
 if TYPE_CHECKING:
     from hitl_core.testing.simulator.base import Simulator
@@ -40,7 +40,7 @@ async def serving(
 
     :param port: 0 for any free one.
     :param dispatching: see :meth:`Simulator.running`.
-    :raises ConfigurationError: the address is taken.
+    :raises ConfigurationError: the address cannot be used, see :func:`hitl_core.listening.listen`.
     """
     import uvicorn
 
@@ -49,7 +49,8 @@ async def serving(
     class _Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
-            up.set()
+            if not self.should_exit:
+                up.set()
 
         # The server's own loop and end take a tenth of a second each, whatever there is to wait for; test suites serve
         # hundreds of simulators.
@@ -68,32 +69,22 @@ async def serving(
         def capture_signals(self) -> Any:
             return nullcontext()  # whoever serves us decides what Ctrl-C means
 
-    with _bound(host, port) as listener:
+    with listen(host, port) as listener:
         config = uvicorn.Config(
             simulator, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )
         server = _Server(config)
         async with simulator.running(dispatching=dispatching):
             task = asyncio.create_task(server.serve(sockets=[listener]))
+            task.add_done_callback(lambda _: up.set())  # who waits must not wait for a server that has failed
             try:
                 await up.wait()
-                shown = f"[{host}]" if ":" in host else host
-                yield f"http://{shown}:{listener.getsockname()[1]}"
+                if task.done():
+                    task.result()
+                    msg = "the server of the simulator ended before it answered anything"
+                    raise RuntimeError(msg)
+                yield url_of(listener, host)
             finally:
                 server.should_exit = True
                 down.set()
                 await task
-
-
-@contextmanager
-def _bound(host: str, port: int) -> Any:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small answers at once only on sockets that name their protocol.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, port))
-        except OSError as error:
-            msg = f"cannot listen on {host} port {port} ({error.strerror or error}); name another with --host or --port"
-            raise ConfigurationError(msg) from error
-        yield listener

@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse
 from hitl_core import Connection, HitlError, NotConnectedError, SessionRef, StopReason, connect
 from hitl_core.bridge import MemoryBridge, Notice
 from hitl_core.clock import SystemClock
+from hitl_core.listening import listen, url_of
 from hitl_core.netguard import AddressPolicy
 from hitl_desk.demo.app import create_chat_app
 from hitl_desk.demo.chat import BOT_NAME, POLICY, Chat
@@ -26,9 +27,9 @@ from hitl_desk.demo.store import Conversations
 from hitl_desk.events import translate
 from hitl_desk.server import Desk, ServerSettings, create_agent, create_app, create_bot, create_login_link, tables
 from hitl_desk.server.service.people import bot_by_token
-from hitl_desk.server.serving import Server, bind
+from hitl_desk.server.serving import Server
 
-__all__ = ["reachable", "run_demo"]
+__all__ = ["run_demo"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ async def run_demo(
     :param stop: set to end it without a signal.
     :raises ConfigurationError: when the address or the directory cannot be used.
     """
-    with bind(host, port) as listener:
-        netloc = f"{reachable(host)}:{listener.getsockname()[1]}"
-        base_url = f"http://{netloc}"
+    with listen(host, port) as listener:
+        base_url = url_of(listener, host)
+        netloc = base_url.removeprefix("http://")
         settings = ServerSettings(data_dir=data_dir, public_url=base_url, allow_private_webhooks=(netloc,))
         clock = SystemClock()
         chat = Chat(Conversations(clock), clock)
@@ -111,12 +112,6 @@ async def run_demo(
     if not up.is_set() and not server.asked_to_stop:
         msg = "the demo's server did not start; what is written above says why"
         raise HitlError(msg)
-
-
-def reachable(host: str) -> str:
-    """Return the host as this machine reaches it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - read, not bound
-    return f"[{host}]" if ":" in host else host
 
 
 async def _to_chat(request: Request) -> RedirectResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import threading
@@ -15,13 +14,13 @@ from typing import Any, Final
 
 import uvicorn
 
-from hitl_core.errors import ConfigurationError
 from hitl_core.eventlog import DeliveryPolicy
+from hitl_core.listening import listen, url_of
 from hitl_desk.server.app import create_app
 from hitl_desk.server.desk import Desk
 from hitl_desk.server.settings import ServerSettings
 
-__all__ = ["Server", "bind", "serve", "serving"]
+__all__ = ["Server", "serve", "serving"]
 
 _IMPATIENT: Final = 4.0
 """Seconds after which being asked again means: at once."""
@@ -90,28 +89,6 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    :param port: 0 for any free one.
-    :raises ConfigurationError: when the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio sends at once (TCP_NODELAY) only on sockets that name it; without, every
-    # answer waits some 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        msg = f"cannot listen on {host} port {port} ({error.strerror or error}); name another with --host or --port"
-        raise ConfigurationError(msg) from error
-    return listener
-
-
 async def serving(
     settings: ServerSettings,
     *,
@@ -126,11 +103,9 @@ async def serving(
     :param up: called with the desk's URL, and the desk, once it answers.
     :raises ConfigurationError: when the address, the data directory or the database cannot be used.
     """
-    with bind(host, port) as listener:
+    with listen(host, port) as listener:
         if settings.public_url is None:
-            shown = f"[{host}]" if ":" in host else host
-            url = f"http://{shown}:{listener.getsockname()[1]}"
-            settings = settings.model_copy(update={"public_url": url})
+            settings = settings.model_copy(update={"public_url": url_of(listener, host)})
         app = create_app(settings, policy=policy)
         desk: Desk = app.state.desk
         # Once before the server: an error here is one sentence, in its lifespan a traceback.

@@ -9,13 +9,15 @@ import pytest
 import schemathesis
 from hitl_desk.server import ServerSettings, create_app, create_bot
 from hitl_desk.server.openapi import document
-from hitl_desk.server.serving import Server, bind
+from hitl_desk.server.serving import Server
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
+
+from hitl_core.listening import listen
 
 from schemathesis.checks import not_a_server_error  # isort: skip
 
@@ -61,7 +63,7 @@ def test_the_document_describes_the_protocol_and_nothing_else():
 def running(tmp_path_factory):
     """A desk on a real socket, with a bot, a ticket, a file and an endpoint for cases to meet."""
     folder = tmp_path_factory.mktemp("desk")
-    listener = bind("127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = ServerSettings(data_dir=folder, public_url=url, max_wait=0, allowed_types=("*",))
     app = create_app(settings)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,10 @@ import pytest
 import standardwebhooks
 from hitl_desk.server import ServerSettings, create_agent, create_bot, create_login_link
 from hitl_desk.server.desk import Desk
-from hitl_desk.server.serving import bind, serving
+from hitl_desk.server.serving import serving
 
 from hitl_core.errors import ConfigurationError
+from hitl_core.listening import listen
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ async def test_asked_to_stop_it_ends_streams_and_exits_with_0_within_two_seconds
 
 
 async def test_an_agent_stays_logged_in_and_tickets_stay_over_a_restart(tmp_path):
-    with bind("127.0.0.1", 0) as free:
+    with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     async with process(tmp_path, port=port) as (running, url), people(tmp_path, url) as (bot, inbox):
         ticket = await open_ticket(bot)
@@ -110,9 +110,9 @@ async def test_an_agent_stays_logged_in_and_tickets_stay_over_a_restart(tmp_path
             assert (await inbox.get(f"/inbox/api/tickets/{ticket}")).status_code == 200
 
 
-async def test_a_port_in_use_is_one_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="cannot listen on"):
-        bind("127.0.0.1", taken.getsockname()[1])
+async def test_a_port_in_use_is_one_sentence(tmp_path):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ConfigurationError, match="cannot listen on"):
+        await serving(ServerSettings(data_dir=tmp_path), port=taken.getsockname()[1])
 
 
 async def test_a_database_that_cannot_be_opened_is_an_error_before_anything_is_served(tmp_path):
@@ -168,7 +168,7 @@ class Receiver:
 
 async def test_kill_9_between_accepting_and_delivering_loses_nothing_and_a_deduping_receiver_gets_each_once(tmp_path):
     async with Receiver().serve() as receiver:
-        with bind("127.0.0.1", 0) as free:
+        with listen("127.0.0.1", 0) as free:
             port = free.getsockname()[1]
         async with (
             process(tmp_path, port=port, allowed=receiver.address) as (running, url),
@@ -203,7 +203,7 @@ async def test_kill_9_between_accepting_and_delivering_loses_nothing_and_a_dedup
 
 
 async def test_a_write_that_was_answered_survives_kill_9_and_its_repeat_has_no_second_effect(tmp_path):
-    with bind("127.0.0.1", 0) as free:
+    with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     async with process(tmp_path, port=port) as (running, url), people(tmp_path, url) as (bot, _):
         ticket = await open_ticket(bot)
