@@ -16,7 +16,7 @@ from typing import Final
 from hitl_core.errors import ConfigurationError
 from hitl_core.signatures import HmacScheme, Verified, decode_secret
 
-__all__ = ["SCHEME", "generate_secret", "sign", "verify"]
+__all__ = ["SCHEME", "SECRET_FORM", "generate_secret", "is_secret", "sign", "verify"]
 
 SCHEME: Final = HmacScheme(
     "webhook-signature",
@@ -30,10 +30,19 @@ SCHEME: Final = HmacScheme(
 )
 """The row of Standard Webhooks among the signature schemes."""
 
+SECRET_FORM: Final = "whsec_ followed by 24 to 64 random bytes in base64"  # noqa: S105  the form of one
+"""What a secret looks like, in the words of errors."""
+
 
 def generate_secret() -> str:
     """Return a new secret of 32 random bytes, in the form ``whsec_…``; make one per endpoint."""
     return "whsec_" + b64encode(randomness.token_bytes(32)).decode("ascii")
+
+
+def is_secret(secret: str) -> bool:
+    """Whether a text is a secret receivers take, see :data:`SECRET_FORM`; a shorter key can be guessed."""
+    key = decode_secret(secret, "whsec")
+    return key is not None and 24 <= len(key) <= 64
 
 
 def sign(
@@ -53,13 +62,8 @@ def sign(
     given = [secrets] if isinstance(secrets, str) else list(secrets)
     if not given:
         raise ConfigurationError("Nothing to sign with: give the endpoint a secret made by generate_secret().")
-    for secret in given:
-        key = decode_secret(secret, "whsec")
-        if key is None or not 24 <= len(key) <= 64:
-            raise ConfigurationError(
-                "A webhook secret must be whsec_ followed by 24 to 64 random bytes in base64: "
-                "make one with generate_secret()."
-            )
+    if not all(is_secret(secret) for secret in given):
+        raise ConfigurationError(f"A webhook secret must be {SECRET_FORM}: make one with generate_secret().")
     headers = [SCHEME.sign(secret, body, timestamp=timestamp, id=id) for secret in given]
     return headers[0] | {SCHEME.header: " ".join(each[SCHEME.header] for each in headers)}
 

@@ -15,7 +15,15 @@ from hitl_core._model import Model
 from hitl_core.events import Event
 from hitl_core.sessions import HitlSession
 
-__all__ = ["KnownSession", "ParseWebhook", "Parsed", "WebhookDelivery", "WebhookReply", "WebhookRequest"]
+__all__ = [
+    "KnownSession",
+    "ParseWebhook",
+    "Parsed",
+    "WebhookDelivery",
+    "WebhookReply",
+    "WebhookRequest",
+    "may_be_credential",
+]
 
 _CREDENTIAL_WORDS = ("authorization", "cookie", "secret", "signature", "token", "api-key", "apikey", "password")
 
@@ -108,14 +116,15 @@ class WebhookDelivery(Model):
             account=account,
             reply=reply,
             method=request.method,
-            headers={name: value for name, value in request.headers.items() if not _may_be_credential(name)},
+            headers={name: value for name, value in request.headers.items() if not may_be_credential(name)},
             body=request.body,
             received_at=request.received_at,
         )
 
 
 @lru_cache(maxsize=512)
-def _may_be_credential(header: str) -> bool:
+def may_be_credential(header: str) -> bool:
+    """Whether a header may prove who sent it, by its name in lower case."""
     return any(word in header for word in _CREDENTIAL_WORDS)
 
 

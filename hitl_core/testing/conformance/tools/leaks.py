@@ -13,11 +13,11 @@ from urllib.parse import quote, quote_plus
 
 from hitl_core._http.messages import HttpRequest
 from hitl_core.info import ProviderSettings, secrets_of
+from hitl_core.webhooks import may_be_credential
 
 __all__ = ["Told", "credentials_in", "disguises", "leaking", "plain_secrets", "texts_of", "watching"]
 
 _SHORTEST: Final = 6
-_CREDENTIAL_WORDS: Final = ("authorization", "cookie", "secret", "signature", "token", "api-key", "apikey", "password")
 _PLAIN_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 Told = list[tuple[str, str]]
@@ -35,7 +35,7 @@ def credentials_in(requests: Iterable[HttpRequest]) -> Iterator[str]:
     """Give what headers prove the sender with: the token without its scheme; of Basic both parts and the whole."""
     for request in requests:
         for name, value in request.headers.items():
-            if not any(word in name for word in _CREDENTIAL_WORDS):
+            if not may_be_credential(name):
                 continue
             scheme, _, token = value.rpartition(" ")
             yield token
