@@ -1,0 +1,168 @@
+"""The store: one database, opened the one way that keeps what was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hitl_core.clock import Clock, SystemClock
+from hitl_core.database import UtcDateTime, begin_read, begin_write, create_engine, insert
+from hitl_core.errors import StoreError
+
+__all__ = ["Store"]
+
+_DISK_FULL = ("disk is full", "no space left", "database or disk is full", "53100")
+_READ_ONLY = ("readonly database", "read-only")
+
+
+class Store:
+    """A database of hand-offs; use it with ``async with``, or let :class:`~hitl_core.bridge.Bridge` open it.
+
+    :param url: ``sqlite:///hitl.db`` or ``postgresql://user@host/name``. SQLite needs no set-up and serves one server
+        at a time, with commands beside it; PostgreSQL serves many.
+    :param key: base64 text, or several of them while rotating, that what connections keep is encrypted with. For
+        SQLite one is made beside the file when left out.
+    :param clock: the source of time.
+    :param hints: use ``LISTEN``/``NOTIFY`` on PostgreSQL to be quicker; everything works without.
+    :param idle_in_transaction_timeout: seconds after which PostgreSQL ends a transaction whose process was stopped in
+        it: until then its conversations wait.
+    :raises ConfigurationError: for another database, or a driver that is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | tuple[str, ...] | None = None,
+        clock: Clock | None = None,
+        hints: bool = True,
+        pool_size: int = 8,
+        idle_in_transaction_timeout: float = 5.0,
+    ) -> None:
+        self.engine: AsyncEngine = create_engine(
+            url, pool_size=pool_size, idle_in_transaction_timeout=idle_in_transaction_timeout
+        )
+        self.clock: Clock = clock or SystemClock()
+        self.hints = hints and self.engine.dialect.name != "sqlite"
+        self.keys: tuple[str, ...] = (key,) if isinstance(key, str) else tuple(key or ())
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return f"<Store on {self.engine.url.get_backend_name()}>"  # the URL may hold a password
+
+    # Life -----------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open it."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    async def open(self, *, migrate: bool | None = None) -> None:
+        """Make sure of the schema; a second call does nothing.
+
+        :param migrate: bring the schema up to date; left out, SQLite is migrated and PostgreSQL is only checked, since
+            there other replicas of another version may be at work.
+        :raises StoreError: the database cannot be reached.
+        :raises ConfigurationError: its schema is of another version.
+        """
+        from hitl_core.bridge.store.migrate import require_current, upgrade  # Alembic takes its time
+
+        if self._opened:
+            return
+        async with self._errors():
+            if migrate if migrate is not None else self.is_sqlite:
+                await upgrade(self.engine)
+            await require_current(self.engine)
+        self._opened = True
+
+    async def close(self) -> None:
+        """Let its connections go."""
+        self._opened = False
+        await self.engine.dispose()
+
+    # Facts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is one file, with one worker at a time."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The file, on SQLite."""
+        database = make_url(self.engine.url).database
+        return Path(database) if self.is_sqlite and database else None
+
+    def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an ``INSERT`` that knows what to do on a conflict."""
+        return insert(self.engine, table)
+
+    async def now(self, conn: AsyncConnection) -> datetime:
+        """Return the time by the clock that judges leases: the database's own, where several machines share it."""
+        if self.is_sqlite:
+            return self.clock.now()
+        moment: datetime = (
+            await conn.execute(sa.select(sa.type_coerce(sa.func.clock_timestamp(), UtcDateTime())))
+        ).scalar_one()
+        return moment
+
+    # Transactions ---------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; it commits at the end of the block, or not at all.
+
+        :raises StoreError: the database is lost, full, locked or read-only; nothing was written, or, when it was lost
+            in the act of committing, it cannot be told: every write of ours may be repeated.
+        """
+        async with self._errors(), begin_write(self.engine) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads.
+
+        :raises StoreError: the database is lost.
+        """
+        async with self._errors(), begin_read(self.engine) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _errors(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (TimeoutError, OSError, SQLAlchemyError) as error:
+            raise StoreError(_told(error, sqlite=self.is_sqlite)) from error
+
+
+def _told(error: BaseException, *, sqlite: bool) -> str:
+    """Say in one sentence what is wrong with the database, without a statement or a value of it."""
+    text = str(getattr(error, "orig", error)).lower()
+    if any(word in text for word in _DISK_FULL):
+        return "the disk of the database is full; nothing was lost that was accepted: make room, and it goes on"
+    if any(word in text for word in _READ_ONLY):
+        return "the database is read-only; check the file's permissions, or that the URL names the primary server"
+    if "locked" in text and sqlite:
+        return "the SQLite database is locked by another program; end that program, or move to PostgreSQL"
+    if isinstance(error, OSError | TimeoutError | InterfaceError | OperationalError) or getattr(
+        error, "connection_invalidated", False
+    ):
+        return "the database cannot be reached; check that it runs and that the URL is right"
+    name = type(getattr(error, "orig", None) or error).__name__
+    return f"the database refused ({name}); see its log, and report it if nothing there explains it"
