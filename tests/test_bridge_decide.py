@@ -430,7 +430,7 @@ def test_f12_a_ticket_that_cannot_be_closed_changes_nothing_for_the_customer(sce
 
 
 def test_f11_several_commands(scene):
-    scene = Scene(user_close_commands=("/end", "/beenden"))
+    scene = Scene(user_close_command=("/end", "/beenden"))
     scene.active()
     scene.say("/Beenden")
     assert not scene.handoff.open
@@ -438,12 +438,12 @@ def test_f11_several_commands(scene):
 
 @pytest.mark.parametrize("value", [None, "", (), []])
 def test_r05_s098_an_empty_command_is_the_default(value):
-    assert Policy(user_close_commands=value).user_close_commands == ("/end",)
+    assert Policy(user_close_command=value).user_close_command == ("/end",)
 
 
 def test_f11_a_blank_command_is_refused():
     with pytest.raises(ValidationError, match="blanks"):
-        Policy(user_close_commands=("/end", "  "))
+        Policy(user_close_command=("/end", "  "))
 
 
 # Stop -------------------------------------------------------------------------------------------------------------

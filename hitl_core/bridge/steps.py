@@ -98,8 +98,8 @@ class Step:
             return
         number = self.handoff.announcements + 1
         self.change(announced=agent_id, announcements=number)
-        name = agent.name if agent else None
-        self.tell("joined", self.policy.joined_text(name), id=number)
+        text = self.policy.text("on_human_agent_assigned_message", agent_name=agent.name if agent else None)
+        self.tell("joined", text or NOTHING, id=number)
 
     def hand_back(
         self,

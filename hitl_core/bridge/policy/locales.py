@@ -1,0 +1,199 @@
+"""Languages: BCP 47 tags and the texts of one language (behaviour F33)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from hitl_core._model import Model
+from hitl_core.bridge.policy.commands import check_command
+from hitl_core.bridge.policy.misspelt import refuse_unknown
+from hitl_core.bridge.policy.texts import NOTHING, check_text
+
+__all__ = ["PLAIN_TEXTS", "STORED", "LocaleTexts", "canonical", "chain", "one_or_several"]
+
+PLAIN_TEXTS: Final = frozenset({"agent_fallback_name", "hand_back_marker"})
+"""Texts without variables: one stands in for a variable, the other is for a program."""
+
+STORED: Final = "stored"
+"""In a validation's context: this was configured before, perhaps by a newer version; see ``Policy.from_stored``."""
+
+_TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
+_SCRIPT, _REGION = 4, 2
+
+
+def canonical(tag: str) -> str:
+    """Write a BCP 47 tag in its usual case: ``de_ch`` is ``de-CH``.
+
+    :raises ValueError: it is none.
+    """
+    tag = tag.strip().replace("_", "-")
+    if not _TAG.fullmatch(tag):
+        msg = 'a language is named by a BCP 47 tag such as "de" or "de-CH"'
+        raise ValueError(msg)
+    first, *rest = tag.lower().split("-")
+    extension = False
+    for index, part in enumerate(rest):
+        extension = extension or len(part) == 1
+        if len(part) == _REGION and not extension:
+            rest[index] = part.upper()
+        elif len(part) == _SCRIPT and part.isalpha() and not extension:
+            rest[index] = part.title()
+    return "-".join([first, *rest])
+
+
+@lru_cache(maxsize=1024)
+def chain(locale: str | None) -> tuple[str, ...]:
+    """Return the tags to look a locale up by, closest first: ``de-CH``, ``de`` (RFC 4647, section 3.4).
+
+    What is no tag gives none: a channel's odd idea of a language must not stop a hand-off.
+    """
+    if not locale:
+        return ()
+    try:
+        tag = canonical(re.split(r"[.@]", locale, maxsplit=1)[0])  # POSIX says "de_CH.UTF-8@euro"
+    except ValueError:
+        return ()
+    parts = tag.split("-")
+    tags = []
+    while parts:
+        if len(parts[-1]) > 1:
+            tags.append("-".join(parts))
+        parts.pop()
+    return tuple(tags)
+
+
+def one_or_several(value: object) -> object:
+    """Take one command for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+class LocaleTexts(Model):
+    """The texts and close commands of one language; what is missing or empty is looked up further on.
+
+    Fields are those of :class:`Policy` under the same names.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    on_handoff_message: str | None = Field(default=None, repr=False)
+    on_human_agent_assigned_message: str | None = Field(default=None, repr=False)
+    on_hitl_stopped_message: str | None = Field(default=None, repr=False)
+    on_user_hitl_cancelled_message: str | None = Field(default=None, repr=False)
+    on_incompatible_msg_type_message: str | None = Field(default=None, repr=False)
+    on_user_hitl_close_message: str | None = Field(default=None, repr=False)
+    on_agent_assigned_timeout_message: str | None = Field(default=None, repr=False)
+    on_start_failed_message: str | None = Field(default=None, repr=False)
+    on_session_reopened_message: str | None = Field(default=None, repr=False)
+    on_unsupported_user_message: str | None = Field(default=None, repr=False)
+    on_message_failed_message: str | None = Field(default=None, repr=False)
+    on_first_answer_timeout_message: str | None = Field(default=None, repr=False)
+    on_agent_silence_message: str | None = Field(default=None, repr=False)
+    on_customer_silence_warning_message: str | None = Field(default=None, repr=False)
+    on_customer_silence_message: str | None = Field(default=None, repr=False)
+    on_maximum_duration_message: str | None = Field(default=None, repr=False)
+    on_off_hours_message: str | None = Field(default=None, repr=False)
+    on_off_hours_refused_message: str | None = Field(default=None, repr=False)
+    on_internal_error_message: str | None = Field(default=None, repr=False)
+    on_late_message_answer: str | None = Field(default=None, repr=False)
+    on_stopped_by_operator_message: str | None = Field(default=None, repr=False)
+    on_customer_left_note: str | None = Field(default=None, repr=False)
+    agent_fallback_name: str | None = Field(default=None, repr=False)
+    hand_back_marker: str | None = Field(default=None, repr=False)
+    user_close_command: tuple[str, ...] = Field(default=(), repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any, info: ValidationInfo) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        given = renamed(given)
+        if (info.context or {}).get(STORED):
+            return {name: value for name, value in given.items() if name in cls.model_fields}
+        refuse_unknown(given, cls.model_fields, "text")
+        return given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_missing(cls, value: object, info: ValidationInfo) -> object:
+        if info.field_name == "user_close_command":
+            return one_or_several(value or ())
+        return None if is_empty(value) else value
+
+    @field_validator("user_close_command")
+    @classmethod
+    def _commands(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for command in value:
+            check_command(command)
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _texts(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and value != NOTHING and not (info.context or {}).get(STORED):
+            check_text(value, variables=info.field_name not in PLAIN_TEXTS)
+        return value
+
+
+ALIASES: Final = {
+    "onHitlHandoffMessage": "on_handoff_message",
+    "onHumanAgentAssignedMessage": "on_human_agent_assigned_message",
+    "onHitlStoppedMessage": "on_hitl_stopped_message",
+    "onUserHitlCancelledMessage": "on_user_hitl_cancelled_message",
+    "onIncompatibleMsgTypeMessage": "on_incompatible_msg_type_message",
+    "onUserHitlCloseMessage": "on_user_hitl_close_message",
+    "onAgentAssignedTimeoutMessage": "on_agent_assigned_timeout_message",
+    "userHitlCloseCommand": "user_close_command",
+    "userHitlCloseCommands": "user_close_command",
+    "user_close_commands": "user_close_command",
+    "agentAssignedTimeoutSeconds": "agent_assigned_timeout_seconds",
+    "useHumanAgentInfo": "use_human_agent_info",
+    "flowOnHitlStopped": "flow_on_hitl_stopped",
+}
+"""Other names that fields go by: those of the reference (behaviour S032-S042), and the plural."""
+
+
+def renamed(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what is given under the names of fields.
+
+    :raises ValueError: one field is given under two names.
+    """
+    fields: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for name, value in given.items():
+        field = ALIASES.get(name, name)
+        if value is not None and fields.get(field) is not None:
+            msg = f"{names[field]} and {name} are the same field; give one of them"
+            raise ValueError(msg)
+        if field not in fields or value is not None:
+            fields[field], names[field] = value, name
+    return fields
+
+
+def is_empty(value: object) -> bool:
+    """Whether a text is empty, which is as good as not given (behaviour S031)."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def by_tag(locales: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what is given for languages by tags in their usual case, in order.
+
+    :raises ValueError: a tag is none, or given twice.
+    """
+    found: dict[str, Any] = {}
+    for given, texts in locales.items():
+        tag = canonical(str(given))
+        if tag in found:
+            msg = f"{tag} is given twice"
+            raise ValueError(msg)
+        found[tag] = texts
+    return dict(sorted(found.items()))
+
+
+def first_of(tags: Iterable[str], locales: Mapping[str, Mapping[str, str]], name: str) -> str | None:
+    """Return a text in the first of these languages that has it."""
+    return next((locales[tag][name] for tag in tags if name in locales.get(tag, ())), None)
