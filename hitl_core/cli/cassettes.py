@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import click
 
-from hitl_core.cli.settings import account_settings
+from hitl_core.cli.settings import account_settings, missing_variables
+from hitl_core.cli.simulate import load_simulator
 from hitl_core.discovery import load_provider
 from hitl_core.environment import is_secret, variable_prefix
 from hitl_core.errors import ConfigurationError, HitlError
@@ -41,17 +43,17 @@ def check(folder: Path) -> int:
 
     Looks for secrets, credentials, e-mail addresses, phone numbers, header fields that are not to be recorded, and for
     where each recording comes from. Secrets to look for are those of the environment, HITL_<PROVIDER>_<SETTING>, of
-    each provider with a folder in DIR. Exit code 1 means that there are problems.
+    each provider with a folder in DIR, and those of its simulator. Exit code 1 means that there are problems.
     """
     _need_testing()
     from hitl_core.testing.cassettes.check import check_cassettes, find_cassettes
 
     found = find_cassettes(folder)
-    secrets = _secrets({path.relative_to(folder).parts[0] for path in found}, os.environ)
-    problems = check_cassettes(folder, secrets=secrets)
+    secrets = _Secrets.of({path.relative_to(folder).parts[0] for path in found}, os.environ)
+    problems = check_cassettes(folder, secrets=secrets.all)
     for problem in problems:
         click.echo(str(problem))
-    click.echo(f"{_count(found, 'cassette')}, {_count(secrets, 'secret')} looked for, {_count(problems, 'problem')}")
+    click.echo(f"{_count(found, 'cassette')}, {secrets} looked for, {_count(problems, 'problem')}")
     return 1 if problems else 0
 
 
@@ -96,9 +98,11 @@ def _judge(provider: str, own: Path, written: Collection[Path], *, tests_failed:
         click.echo("Some tests failed; what they recorded, if anything, is not to be trusted.", err=True)
     elif not written:
         click.echo(f"The tests passed, but recorded nothing in {own}; name their folder with --cassettes.", err=True)
-    problems = _problems_of(provider, own)
+    secrets = _Secrets.of({provider}, os.environ)
+    problems = _problems_of(own, secrets)
     for problem in problems:
         click.echo(str(problem))
+    click.echo(f"{_count(written, 'recording')}, {secrets} looked for, {_count(problems, 'problem')}")
     if problems:
         files = " ".join(sorted({str(problem.file) for problem in problems}))
         click.echo(f"Do not commit these files, throw them away: {files}", err=True)
@@ -107,12 +111,12 @@ def _judge(provider: str, own: Path, written: Collection[Path], *, tests_failed:
     return 1 if problems or tests_failed or not written else 0
 
 
-def _problems_of(provider: str, own: Path) -> list[Problem]:
+def _problems_of(own: Path, secrets: _Secrets) -> list[Problem]:
     from hitl_core.testing.cassettes.check import check_cassettes
 
     if not own.is_dir():
         return []
-    found = check_cassettes(own.parent, secrets=_secrets({provider}, os.environ))
+    found = check_cassettes(own.parent, secrets=secrets.all)
     return [problem for problem in found if own in problem.file.parents]
 
 
@@ -140,24 +144,45 @@ def _need_testing() -> None:
 
 
 def _need_settings(provider: str, environ: Mapping[str, str]) -> None:
-    known = load_provider(provider)[0].info.settings.model_fields
-    given = {name for name, value in account_settings(provider, (), environ).items() if value}
-    prefix = variable_prefix(provider)
-    missing = [f"{prefix}{name.upper()}" for name, field in known.items() if field.is_required() and name not in given]
-    if missing:
+    if missing := missing_variables(provider, account_settings(provider, (), environ)):
         msg = f"to record against an account of {provider!r}, set {', '.join(missing)}; or record with --simulator"
         raise ConfigurationError(msg)
 
 
-def _secrets(providers: Collection[str], environ: Mapping[str, str]) -> list[str]:
-    """Return the secrets of these providers' accounts, as far as they can be told from ordinary text."""
+@dataclass(frozen=True)
+class _Secrets:
+    """What may be in no recording.
+
+    :param account: secrets of the accounts in the environment.
+    :param simulated: those of the providers' simulators.
+    """
+
+    account: frozenset[str]
+    simulated: frozenset[str]
+
+    @classmethod
+    def of(cls, providers: Collection[str], environ: Mapping[str, str]) -> Self:
+        """Return the secrets of these providers, as far as they can be told from ordinary text."""
+        account = {secret for provider in providers for secret in _secrets_of(provider, environ) if secret}
+        simulated = {secret for provider in providers for secret in _secrets_of_simulator(provider) if secret}
+        return cls(_searchable(account), _searchable(simulated - account))
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Those that are looked for."""
+        return self.account | self.simulated
+
+    def __str__(self) -> str:
+        simulated = f" and {len(self.simulated)} of simulators" if self.simulated else ""
+        return f"{_count(self.account, 'secret')} of the environment{simulated}"
+
+
+def _searchable(secrets: Collection[str]) -> frozenset[str]:
     from hitl_core.testing.cassettes.secret_text import is_searchable
 
-    found = {secret for provider in providers for secret in _secrets_of(provider, environ) if secret}
-    searchable = sorted(filter(is_searchable, found))
-    if len(searchable) < len(found):
-        skipped = _count(found.difference(searchable), "secret")
-        click.echo(f"{skipped} cannot be told from ordinary text; look for yourself.", err=True)
+    searchable = frozenset(filter(is_searchable, secrets))
+    if skipped := [secret for secret in secrets if secret not in searchable]:
+        click.echo(f"{_count(skipped, 'secret')} cannot be told from ordinary text; look for yourself.", err=True)
     return searchable
 
 
@@ -175,6 +200,15 @@ def _secrets_of(provider: str, environ: Mapping[str, str]) -> Iterator[str]:
             yield from (value,) if len(value) >= _LONG_ENOUGH else ()
         elif is_secret(field):
             yield from value.split(",")  # a webhook secret may be several
+
+
+def _secrets_of_simulator(provider: str) -> Collection[str]:
+    from hitl_core.testing.simulator import simulated_secrets
+
+    try:
+        return simulated_secrets(load_simulator(provider)(), load_provider(provider)[0].info)
+    except ConfigurationError:  # none is installed, or not what it needs
+        return ()
 
 
 def _count(items: Collection[object], what: str) -> str:

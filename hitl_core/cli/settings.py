@@ -48,11 +48,11 @@ def account_settings(name: str, assignments: Sequence[str], environ: Mapping[str
 
 
 def missing_variables(name: str, settings: Mapping[str, Any]) -> list[str]:
-    """Return the variables of the required settings of provider ``name`` that were not given."""
+    """Return the variables of the required settings of provider ``name`` that were not given, or given empty."""
     info: ProviderInfo = load_provider(name)[0].info
     prefix = variable_prefix(name)
     required = (setting for setting, field in info.settings.model_fields.items() if field.is_required())
-    return [f"{prefix}{setting.upper()}" for setting in required if setting not in settings]
+    return [f"{prefix}{setting.upper()}" for setting in required if not settings.get(setting)]
 
 
 def state_file() -> Path:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from hitl_desk.simulator import DeskSimulator
 
 from hitl_core.cli import run
 from hitl_core.testing.cassettes import Exchange, Provenance, RecordedRequest, RecordedResponse
@@ -62,6 +63,11 @@ def test_leaky(ask):
 
 
 @pytest.mark.hitl_recorded
+def test_simulated(ask):
+    ask("simulated", os.environ.get("OF_THE_SIMULATOR", "x"))
+
+
+@pytest.mark.hitl_recorded
 def test_failing(ask):
     ask("failing", fail=True)
 
@@ -107,7 +113,8 @@ def test_check_says_what_it_looked_at_and_for(workplace, capsys):
     put(workplace / "cassettes", "desk/a.yaml")
     put(workplace / "cassettes", "desk/deep/b.yaml")
     assert run(["cassettes", "check"]) == 0
-    assert capsys.readouterr().out == "2 cassettes, 1 secret looked for, 0 problems\n"
+    told = "2 cassettes, 1 secret of the environment and 3 of simulators looked for, 0 problems\n"
+    assert capsys.readouterr().out == told
 
 
 def test_check_finds_the_secrets_of_the_environment(workplace, capsys, monkeypatch):
@@ -119,7 +126,7 @@ def test_check_finds_the_secrets_of_the_environment(workplace, capsys, monkeypat
     first, second, summary = capsys.readouterr().out.splitlines()
     assert first.startswith("elsewhere/desk/a.yaml, interaction 1, URL: it holds a secret; throw the file away")
     assert second.startswith("elsewhere/desk/b.yaml, interaction 1, URL: it holds a secret; ")
-    assert summary == "3 cassettes, 3 secrets looked for, 2 problems"
+    assert summary == "3 cassettes, 3 secrets of the environment and 3 of simulators looked for, 2 problems"
     assert "hunter2" not in first
 
 
@@ -129,7 +136,7 @@ def test_check_takes_every_longer_value_for_a_secret_when_the_provider_is_not_in
     monkeypatch.setenv("HITL_OTHER_HOST", "recorded.invalid")
     put(workplace / "cassettes", "acme-corp/a.yaml", "https://acme-host/x")
     assert run(["cassettes", "check"]) == 1
-    assert "1 cassette, 1 secret looked for, 1 problem\n" in capsys.readouterr().out
+    assert "1 cassette, 1 secret of the environment looked for, 1 problem\n" in capsys.readouterr().out
 
 
 def test_check_says_which_secrets_cannot_be_looked_for(workplace, capsys, monkeypatch):
@@ -137,7 +144,7 @@ def test_check_says_which_secrets_cannot_be_looked_for(workplace, capsys, monkey
     put(workplace / "cassettes", "desk/a.yaml", "https://abc/x")
     assert run(["cassettes", "check"]) == 0
     captured = capsys.readouterr()
-    assert "0 secrets looked for" in captured.out
+    assert "0 secrets of the environment and 3 of simulators looked for" in captured.out
     assert captured.err == "1 secret cannot be told from ordinary text; look for yourself.\n"
 
 
@@ -168,6 +175,16 @@ def test_record_refuses_what_does_not_pass_the_check_and_deletes_nothing(suite, 
     assert "throw them away: cassettes/desk/leaky.yaml cassettes/desk/old.yaml\n" in captured.err
     assert "hunter2" not in captured.out + captured.err
     assert {path.name for path in (suite / "cassettes" / "desk").iterdir()} == {"clean.yaml", "leaky.yaml", "old.yaml"}
+
+
+def test_record_looks_for_the_secrets_of_the_simulator_too(suite, capfd, monkeypatch):
+    secret = DeskSimulator().settings("https://desk.example")["token"]
+    monkeypatch.setenv("OF_THE_SIMULATOR", secret)
+    assert run(["cassettes", "record", "desk", "--simulator", "-k", "simulated"]) == 1
+    captured = capfd.readouterr()
+    assert "cassettes/desk/simulated.yaml, interaction 1, URL: it holds a secret" in captured.out
+    assert "1 recording, 1 secret of the environment and 3 of simulators looked for, 1 problem\n" in captured.out
+    assert secret not in captured.out + captured.err
 
 
 def test_record_fails_when_a_test_fails_and_keeps_the_old_recording(suite, capfd):

@@ -14,6 +14,7 @@ from hitl_core.testing.simulator.model import (
     SimUser,
     SimWebhook,
 )
+from hitl_core.testing.simulator.secrets import simulated_secrets
 from hitl_core.testing.simulator.serving import serving
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "WebhookFault",
     "WebhookRetries",
     "serving",
+    "simulated_secrets",
 ]
