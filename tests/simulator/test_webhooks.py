@@ -2,6 +2,7 @@
 
 import pytest
 
+from hitl_core.testing.reference import ReferenceSimulator
 from hitl_core.testing.reference.events import SIGNATURE
 from hitl_core.testing.simulator import WebhookFault, WebhookRetries
 
@@ -138,3 +139,15 @@ async def test_faults_hit_what_the_vendors_own_code_signed_and_it_does_not_notic
     assert [body for _, _, body in posted] == [b"3"]
     await control.advance(30)
     assert [body for _, _, body in posted] == [b"3", b"2"]
+
+
+async def test_a_simulator_that_ended_badly_can_be_run_again_and_sends_its_webhooks(posted, clock):
+    simulator = ReferenceSimulator(clock=clock, post=posted.post)
+    with pytest.raises(LookupError):
+        async with simulator.running(dispatching=True):
+            raise LookupError
+    async with simulator.running():
+        simulator.webhooks.subscribe("bot", URL, simulator.secret)
+        simulator.webhooks.emit(b"one")
+        await simulator.pump()
+    assert texts(posted) == [b"one"]

@@ -50,9 +50,9 @@ KEPT_REQUESTS: Final = 1000
 class Simulator(ABC):
     """An ASGI application that behaves like one vendor.
 
-    Required of a subclass: :meth:`routes`, :meth:`settings`, :meth:`session`, :meth:`users`, :meth:`reply` and
-    :meth:`close`. Every other thing an agent can do raises ``NotOfferedError`` until it is overridden; what is
-    overridden counts as an ability, and the conformance kit tests it.
+    Required of a subclass: :meth:`routes`, :meth:`settings`, :meth:`session`, :meth:`sessions`, :meth:`users`,
+    :meth:`reply` and :meth:`close`. Every other thing an agent can do raises ``NotOfferedError`` until it is
+    overridden; what is overridden counts as an ability, and the conformance kit tests it.
 
     :param clock: the only source of time.
     :param secret: what webhooks are signed with until an endpoint of its own is registered.
@@ -318,14 +318,16 @@ class Simulator(ABC):
 
         :param dispatching: send webhooks by a task of their own, as their time comes; otherwise after each request.
         """
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.lifespan())
-            if dispatching:
-                self._dispatching = True
-                task = asyncio.create_task(self._dispatch())
-                stack.push_async_callback(_ended, task)
-            yield
-        self._dispatching = False
+        try:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self.lifespan())
+                if dispatching:
+                    self._dispatching = True
+                    task = asyncio.create_task(self._dispatch())
+                    stack.push_async_callback(_ended, task)
+                yield
+        finally:
+            self._dispatching = False
 
     async def pump(self) -> None:
         """Send the webhooks that are due."""

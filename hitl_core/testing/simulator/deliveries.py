@@ -44,7 +44,8 @@ class Endpoint:
     """Where deliveries go.
 
     :param url: ``None`` notes them only, as if somebody answered 200.
-    :param secrets: what they are signed with; the first is in force.
+    :param secret: what they are signed with.
+    :param enabled: nothing more is sent where it is not.
     """
 
     id: str
@@ -73,7 +74,6 @@ class _Due:
     body: bytes
     session_id: str | None
     at: datetime
-    order: int
     attempt: int = 1
     signed: Mapping[str, str] | None = None
     """Headers of the vendor's own dispatcher, which repeats by itself; otherwise we sign, and repeat."""
@@ -121,7 +121,7 @@ class WebhookDispatcher:
         for endpoint in list(self.endpoints.values()):
             if endpoint.enabled:
                 self._count += 1
-                due = _Due(f"dlv-{self._count}", endpoint, body, session_id, self._clock.now(), self._count)
+                due = _Due(f"dlv-{self._count}", endpoint, body, session_id, self._clock.now())
                 self._queue(due)
 
     async def forward(
@@ -141,7 +141,7 @@ class WebhookDispatcher:
         :returns: what the receiver answered, ``None`` when it did not; 200 with a fault, which no vendor notices.
         """
         self._count += 1
-        due = _Due(id, endpoint, body, session_id, self._clock.now(), self._count, attempt, dict(headers))
+        due = _Due(id, endpoint, body, session_id, self._clock.now(), attempt, dict(headers))
         if self.faults:
             self._queue(due)
             return 200
@@ -215,7 +215,7 @@ class WebhookDispatcher:
 
     def _again(self, due: _Due) -> None:
         delay = self._retries.delays[due.attempt - 1]
-        again = _Due(due.id, due.endpoint, due.body, due.session_id, due.at, due.order, due.attempt + 1)
+        again = _Due(due.id, due.endpoint, due.body, due.session_id, due.at, due.attempt + 1)
         again.at = self._clock.now() + timedelta(seconds=delay)
         self._due.append(again)
 
