@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from hitl_core.testing.cassettes.secret_text import PLACEHOLDER
@@ -68,7 +68,7 @@ def credentials_in(text: str) -> Iterator[str]:
 def without_credentials(text: str) -> str:
     """Return the text with a harmless word in place of each credential."""
     for kind, pattern in _PATTERNS:
-        text = pattern.sub(lambda found, kind=kind: _replaced(kind, found), text)  # type: ignore[misc]
+        text = pattern.sub(partial(_replaced, kind), text)
     return text
 
 

@@ -18,7 +18,7 @@ from hitl_core.testing.cassettes.registry import note_use
 from hitl_core.testing.cassettes.scrubber import Scrubber
 
 if TYPE_CHECKING:
-    from vcr.request import Request  # type: ignore[import-untyped]
+    from vcr.request import Request
 
 __all__ = ["recording_config"]
 

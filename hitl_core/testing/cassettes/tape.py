@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vcr.cassette import Cassette, CassetteNotFoundError  # type: ignore[import-untyped]
-from vcr.record_mode import RecordMode  # type: ignore[import-untyped]
-from vcr.request import Request  # type: ignore[import-untyped]
+from vcr.cassette import Cassette, CassetteNotFoundError
+from vcr.record_mode import RecordMode
+from vcr.request import Request
 
 from hitl_core.testing.cassettes.exchange import Exchange, RecordedRequest, RecordedResponse
 from hitl_core.testing.cassettes.matching import Replay
@@ -35,7 +35,7 @@ class _NoFile:
         pass
 
 
-class Tape(Cassette):  # type: ignore[misc]
+class Tape(Cassette):  # type: ignore[misc]  # vcrpy has no types
     """What vcrpy's stubs talk to.
 
     :param replay: gives the answers; ``None`` lets requests out and notes the exchanges.
