@@ -135,6 +135,7 @@ class Handoff(Model):
     :param user: the customer, as the bot knows them; their ``locale`` chooses the texts.
     :param external_user: the customer, as the helpdesk knows them.
     :param content: what the session is opened with; dropped once there is one or the start has failed.
+    :param moved_from: sessions that were merged into the one it is on now, oldest first.
     :param agent: who has it, or who had it last once it ended.
     :param agent_implied: the agent was concluded from a message; the helpdesk may still show nobody (S080).
     :param announced: id of the agent the customer was last told of; ``""`` for one without an id.
@@ -164,6 +165,7 @@ class Handoff(Model):
     external_user: ExternalUser | None = None
     content: StartContent | None = None
     session: HitlSession | None = None
+    moved_from: tuple[SessionRef, ...] = ()
     agent: Agent | None = None
     agent_implied: bool = False
     announced: str | None = None
