@@ -5,16 +5,25 @@ policy.text("on_handoff_message", locale="de-CH", user_name="Ada")   # None: say
 policy.is_close_command(message, locale="de-CH")
 """
 
-from hitl_core.bridge.policy.fields import Policy
+from hitl_core.bridge.policy.fields import FrozenPolicy, Policy
+from hitl_core.bridge.policy.hours import BusinessHours
 from hitl_core.bridge.policy.locales import LocaleTexts
+from hitl_core.bridge.policy.routing import Route, Routing, Start, When, choose
 from hitl_core.bridge.policy.texts import AGENT_TEXTS, NOTHING, TEXTS, TextName, Variables
 
 __all__ = [
     "AGENT_TEXTS",
     "NOTHING",
     "TEXTS",
+    "BusinessHours",
+    "FrozenPolicy",
     "LocaleTexts",
     "Policy",
+    "Route",
+    "Routing",
+    "Start",
     "TextName",
     "Variables",
+    "When",
+    "choose",
 ]

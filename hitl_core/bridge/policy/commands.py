@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from hitl_core.bridge.policy.patterns import LONGEST, compile_bounded
+
 __all__ = ["DEFAULT_COMMANDS", "check_command", "is_command"]
 
 DEFAULT_COMMANDS: Final = ("/end",)
-_PATTERN: Final = "re:"
-_LONGEST: Final = 100
-"""Characters of a message that can be a command. Longer ones are never looked at: see ``patterns.py``."""
+_EXPRESSION: Final = "re:"
 
 
 def check_command(command: str) -> None:
@@ -21,32 +21,40 @@ def check_command(command: str) -> None:
 
     :raises ValueError: says what to write instead.
     """
-    if not _normal(command):
+    expression = command.startswith(_EXPRESSION)
+    if not command.removeprefix(_EXPRESSION if expression else "").strip():
         msg = "a close command of blanks would end the hand-off by accident; leave it out for the default"
         raise ValueError(msg)
-    if len(command) > _LONGEST:
-        msg = f"a close command has at most {_LONGEST} characters"
+    if not expression and len(command) > LONGEST:
+        msg = f"a close command has at most {LONGEST} characters"
         raise ValueError(msg)
-    _compiled(command)
+    compiled = _compiled(command)
+    if isinstance(compiled, re.Pattern) and compiled.fullmatch(""):
+        msg = "the regular expression of a close command fits a text of nothing; it would end the hand-off by accident"
+        raise ValueError(msg)
 
 
 def is_command(said: str, commands: Iterable[str]) -> bool:
     """Whether the whole of a text, trimmed and in any case, is one of the commands (behaviour S097)."""
     said = said.strip()
-    if not said or len(said) > _LONGEST:
+    if not said or len(said) > LONGEST:  # nothing so long is a command, and expressions must not see it
         return False
-    said = _normal(said)
-    return any(
-        compiled == said if isinstance(compiled, str) else compiled.fullmatch(said) is not None
-        for compiled in map(_compiled, commands)
-    )
+    said = _same_form(said)
+    folded = said.casefold()
+    for command in commands:
+        compiled = _compiled(command)
+        if compiled == folded if isinstance(compiled, str) else compiled.fullmatch(said[:LONGEST]):
+            return True
+    return False
 
 
-def _normal(text: str) -> str:
-    """Write a text as it compares: keyboards differ in case, width and accents put together or apart."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+def _same_form(text: str) -> str:
+    """Write a text as it compares: keyboards differ in width, and in accents put together or apart."""
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 @lru_cache(maxsize=256)
 def _compiled(command: str) -> str | re.Pattern[str]:
-    return _normal(command)
+    if command.startswith(_EXPRESSION):
+        return compile_bounded(_same_form(command.removeprefix(_EXPRESSION)))
+    return _same_form(command).casefold()

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
-from typing import Any, Final, Literal, Self, Unpack
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, Unpack
 
 from pydantic import (
-    ConfigDict,
     Field,
-    ValidationError,
+    PlainSerializer,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
 
-from hitl_core._model import Model
 from hitl_core.bridge.policy.commands import DEFAULT_COMMANDS, check_command, is_command
-from hitl_core.bridge.policy.locales import (
-    PLAIN_TEXTS,
-    STORED,
-    LocaleTexts,
-    by_tag,
-    canonical,
-    chain,
-    is_empty,
-    one_or_several,
-    renamed,
-)
-from hitl_core.bridge.policy.misspelt import explain, refuse_unknown
+from hitl_core.bridge.policy.hours import BusinessHours
+from hitl_core.bridge.policy.languages import BUILT_IN, ENGLISH
+from hitl_core.bridge.policy.locales import PLAIN_TEXTS, LocaleTexts, by_tag, canonical, chain, is_empty, one_or_several
+from hitl_core.bridge.policy.names import Configured, is_stored, renamed
+from hitl_core.bridge.policy.overriding import lay_over, read_settings
+from hitl_core.bridge.policy.storing import read_stored
 from hitl_core.bridge.policy.texts import (
     AGENT_TEXTS,
     NOTHING,
@@ -42,13 +35,9 @@ from hitl_core.bridge.policy.texts import (
     fill_in,
     words_of,
 )
-from hitl_core.bridge.policy.translations import BUILT_IN, ENGLISH
-from hitl_core.errors import ConfigurationError
 from hitl_core.messages import AnyMessage, Markdown, Text
 
-__all__ = ["Policy"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["FrozenPolicy", "Policy"]
 
 _LONGEST_SECONDS: Final = 366 * 24 * 3600
 
@@ -61,7 +50,7 @@ def _seconds() -> Any:
     return Field(default=0, ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)
 
 
-class Policy(Model):
+class Policy(Configured):
     """The texts, commands, timers and choices of a hand-off; frozen into its record (behaviour S045, S046).
 
     A text that is ``None`` or empty is the default one, which there is in several languages; the text ``NULL`` is
@@ -114,9 +103,8 @@ class Policy(Model):
     :param locales: texts and close commands by language, as BCP 47 tags; ``de-CH`` falls back to ``de`` (F33).
     :param default_locale: the language of customers whose own has no text.
     :param agent_locale: the language of what agents are told; ``default_locale`` unless given.
+    :param business_hours: when somebody is there; always, unless given.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     on_handoff_message: str = _text("on_handoff_message")
     on_human_agent_assigned_message: str = _text("on_human_agent_assigned_message")
@@ -160,17 +148,14 @@ class Policy(Model):
     locales: dict[str, LocaleTexts] = Field(default_factory=dict, repr=False)
     default_locale: str | None = None
     agent_locale: str | None = None
+    business_hours: BusinessHours | None = None
 
     # Reading ----------------------------------------------------------------------------------------------------
 
-    @model_validator(mode="before")
     @classmethod
-    def _known(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        given = renamed(given)
-        refuse_unknown(given, cls.model_fields, "field")
-        return given
+    def named(cls, given: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return what is given, under the names of fields."""
+        return renamed(given)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -186,8 +171,8 @@ class Policy(Model):
     @field_validator(*TEXTS)
     @classmethod
     def _texts(cls, value: str, info: ValidationInfo) -> str:
-        if value != NOTHING and not (info.context or {}).get(STORED):
-            check_text(value, variables=info.field_name not in PLAIN_TEXTS)
+        if value != NOTHING:
+            check_text(value, variables=info.field_name not in PLAIN_TEXTS, any_name=is_stored(info))
         return value
 
     @field_validator("user_close_command")
@@ -258,6 +243,14 @@ class Policy(Model):
             case _:
                 return False
 
+    def is_off_hours(self, now: datetime) -> bool:
+        """Whether it is outside business hours; ``off_hours`` says what a start then comes to."""
+        return self.business_hours is not None and not self.business_hours.is_open(now)
+
+    def next_opening(self, now: datetime) -> datetime | None:
+        """Return when somebody is there next, for ``{opens_at}``; ``None``: there are no hours, or none are left."""
+        return self.business_hours.next_opening(now) if self.business_hours else None
+
     def _candidates(self, name: TextName, locale: str | None) -> Iterator[str]:
         tags = self._tags_of(locale)
         for tag in tags:
@@ -280,47 +273,29 @@ class Policy(Model):
 
     @property
     def _zone(self) -> tzinfo | None:
-        return None
+        return self.business_hours.zone if self.business_hours else None
 
     # Laying over ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """Read settings, such as those of a file.
+
+        :raises ConfigurationError: a field is unknown or wrong; names it, without its value.
+        """
+        return read_settings(cls, lambda: settings, "policy")
 
     def with_overrides(self, overrides: Mapping[str, Any] | None) -> Self:
         """Lay the fields of one hand-off over these; what is absent or ``None`` stays (behaviour S043, S044).
 
-        ``locales`` are laid over field by field too. A text or command given for all replaces those of the languages:
-        it is meant for this one customer.
+        ``locales`` are laid over text by text too. A text or command given for all replaces those of the languages: it
+        is meant for this one customer.
 
         :raises ConfigurationError: a field is unknown or wrong; names it, without its value.
         """
-        try:
-            given = {name: value for name, value in renamed(overrides or {}).items() if value is not None}
-            if not given:
-                return self
-            refuse_unknown(given, type(self).model_fields, "field")
-            locales = given.get("locales", {})
-            if isinstance(locales, Mapping):
-                given["locales"] = self._laid_over(by_tag(locales), set(given))
-            return type(self).model_validate({**dict(self), **given})
-        except ValidationError as error:
-            told = explain(error)
-        except ValueError as error:
-            told = str(error)
-        msg = f"hand-off policy: {told}"
-        raise ConfigurationError(msg)
-
-    def _laid_over(self, given: Mapping[str, Any], for_all: set[str]) -> dict[str, Any]:
-        laid: dict[str, Any] = {}
-        for tag in {*self.locales, *given}:
-            texts = self.locales[tag].model_dump(exclude_defaults=True) if tag in self.locales else {}
-            more = given.get(tag, {})
-            if isinstance(more, LocaleTexts):
-                more = more.model_dump(exclude_defaults=True)
-            if not isinstance(more, Mapping):
-                laid[tag] = more  # wrong, and told so with its place
-                continue
-            kept = {name: text for name, text in texts.items() if name not in for_all}
-            laid[tag] = {**kept, **{name: text for name, text in renamed(more).items() if text is not None}}
-        return laid
+        if not overrides or all(value is None for value in overrides.values()):
+            return self
+        return read_settings(type(self), lambda: lay_over(self, self.locales, overrides), "hand-off policy")
 
     # Storing ----------------------------------------------------------------------------------------------------
 
@@ -346,4 +321,15 @@ class Policy(Model):
 
 @lru_cache(maxsize=256)
 def _from_stored(stored: str) -> Policy:
-    return Policy.model_validate_json(stored)
+    return read_stored(Policy, stored)
+
+
+def _thaw(value: object, read: ValidatorFunctionWrapHandler) -> Policy:
+    policy: Policy = Policy.from_stored(value) if isinstance(value, str) else read(value)
+    return policy
+
+
+FrozenPolicy: TypeAlias = Annotated[
+    Policy, WrapValidator(_thaw), PlainSerializer(Policy.to_stored, return_type=str, when_used="json")
+]
+"""A policy as a field of a record: in JSON it is the text of :meth:`Policy.to_stored`, read once for all records."""

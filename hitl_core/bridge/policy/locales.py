@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from hitl_core._model import Model
 from hitl_core.bridge.policy.commands import check_command
-from hitl_core.bridge.policy.misspelt import refuse_unknown
+from hitl_core.bridge.policy.names import Configured, is_stored, renamed
 from hitl_core.bridge.policy.texts import NOTHING, check_text
 
-__all__ = ["PLAIN_TEXTS", "STORED", "LocaleTexts", "canonical", "chain", "one_or_several"]
+__all__ = ["PLAIN_TEXTS", "LocaleTexts", "by_tag", "canonical", "chain", "is_empty", "one_or_several"]
 
 PLAIN_TEXTS: Final = frozenset({"agent_fallback_name", "hand_back_marker"})
 """Texts without variables: one stands in for a variable, the other is for a program."""
-
-STORED: Final = "stored"
-"""In a validation's context: this was configured before, perhaps by a newer version; see ``Policy.from_stored``."""
 
 _TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
 _SCRIPT, _REGION = 4, 2
@@ -72,13 +68,13 @@ def one_or_several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class LocaleTexts(Model):
+class LocaleTexts(Configured):
     """The texts and close commands of one language; what is missing or empty is looked up further on.
 
     Fields are those of :class:`Policy` under the same names.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    what = "text"
 
     on_handoff_message: str | None = Field(default=None, repr=False)
     on_human_agent_assigned_message: str | None = Field(default=None, repr=False)
@@ -106,16 +102,10 @@ class LocaleTexts(Model):
     hand_back_marker: str | None = Field(default=None, repr=False)
     user_close_command: tuple[str, ...] = Field(default=(), repr=False)
 
-    @model_validator(mode="before")
     @classmethod
-    def _known(cls, given: Any, info: ValidationInfo) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        given = renamed(given)
-        if (info.context or {}).get(STORED):
-            return {name: value for name, value in given.items() if name in cls.model_fields}
-        refuse_unknown(given, cls.model_fields, "text")
-        return given
+    def named(cls, given: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return what is given, under the names of fields."""
+        return renamed(given)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -134,44 +124,9 @@ class LocaleTexts(Model):
     @field_validator("*")
     @classmethod
     def _texts(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, str) and value != NOTHING and not (info.context or {}).get(STORED):
-            check_text(value, variables=info.field_name not in PLAIN_TEXTS)
+        if isinstance(value, str) and value != NOTHING:
+            check_text(value, variables=info.field_name not in PLAIN_TEXTS, any_name=is_stored(info))
         return value
-
-
-ALIASES: Final = {
-    "onHitlHandoffMessage": "on_handoff_message",
-    "onHumanAgentAssignedMessage": "on_human_agent_assigned_message",
-    "onHitlStoppedMessage": "on_hitl_stopped_message",
-    "onUserHitlCancelledMessage": "on_user_hitl_cancelled_message",
-    "onIncompatibleMsgTypeMessage": "on_incompatible_msg_type_message",
-    "onUserHitlCloseMessage": "on_user_hitl_close_message",
-    "onAgentAssignedTimeoutMessage": "on_agent_assigned_timeout_message",
-    "userHitlCloseCommand": "user_close_command",
-    "userHitlCloseCommands": "user_close_command",
-    "user_close_commands": "user_close_command",
-    "agentAssignedTimeoutSeconds": "agent_assigned_timeout_seconds",
-    "useHumanAgentInfo": "use_human_agent_info",
-    "flowOnHitlStopped": "flow_on_hitl_stopped",
-}
-"""Other names that fields go by: those of the reference (behaviour S032-S042), and the plural."""
-
-
-def renamed(given: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return what is given under the names of fields.
-
-    :raises ValueError: one field is given under two names.
-    """
-    fields: dict[str, Any] = {}
-    names: dict[str, str] = {}
-    for name, value in given.items():
-        field = ALIASES.get(name, name)
-        if value is not None and fields.get(field) is not None:
-            msg = f"{names[field]} and {name} are the same field; give one of them"
-            raise ValueError(msg)
-        if field not in fields or value is not None:
-            fields[field], names[field] = value, name
-    return fields
 
 
 def is_empty(value: object) -> bool:
@@ -192,8 +147,3 @@ def by_tag(locales: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(msg)
         found[tag] = texts
     return dict(sorted(found.items()))
-
-
-def first_of(tags: Iterable[str], locales: Mapping[str, Mapping[str, str]], name: str) -> str | None:
-    """Return a text in the first of these languages that has it."""
-    return next((locales[tag][name] for tag in tags if name in locales.get(tag, ())), None)

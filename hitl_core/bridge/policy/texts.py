@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
-from hitl_core.bridge.policy.misspelt import near
+from hitl_core.bridge.policy.names import near
 
 __all__ = [
     "AGENT_TEXTS",
@@ -107,10 +107,11 @@ class _Sentence(NamedTuple):
     """What stands between this sentence and the one before."""
 
 
-def check_text(text: str, *, variables: bool = True) -> None:
+def check_text(text: str, *, variables: bool = True, any_name: bool = False) -> None:
     """Refuse a text with a variable nobody knows or a brace that belongs to none.
 
     :param variables: whether the text may have variables at all.
+    :param any_name: let variables pass that are not known here; they never have a value.
     :raises ValueError: says what to write instead.
     """
     for part in _parts(text):
@@ -119,7 +120,7 @@ def check_text(text: str, *, variables: bool = True) -> None:
         if not variables:
             msg = "variables are not filled in here"
             raise ValueError(msg)
-        if part.name not in VARIABLES:
+        if part.name not in VARIABLES and not any_name:
             # What is no name is a piece of the text, which is not shown.
             named = part.name.isidentifier() and len(part.name) <= _SHORT
             shown = f" {{{part.name}}}, {near(part.name, VARIABLES)}" if named else f" (known: {', '.join(VARIABLES)})"
