@@ -1,0 +1,164 @@
+"""Making attempts: what may begin, what it is made of, and carrying it out."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from hitl_core.bridge.engine.classify import classify, describe
+from hitl_core.bridge.engine.conversation import Conversation
+from hitl_core.bridge.engine.desk_jobs import DeskJobs
+from hitl_core.bridge.engine.host_jobs import HostJobs
+from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.progress import Advance, Hold, Progress
+from hitl_core.bridge.handoff.effects import SendToDesk, StartSession
+from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
+from hitl_core.clock import Clock
+from hitl_core.context import deadline_of_call
+from hitl_core.errors import HitlError
+
+__all__ = ["Attempts"]
+
+logger = logging.getLogger(__name__)
+
+_HOST: Final = ""
+_MOST_MERGED: Final = 20
+_UNKNOWN_WAIT: Final = 60.0
+_HOLD: Final = 60.0
+
+
+class Attempts:
+    """The attempts of one worker.
+
+    :param desks: towards the helpdesks, by connection.
+    :param host: towards the bot.
+    :param cap: attempts at a time, for each connection and for the host.
+    :param lease_ends: when this worker has to be taken for dead; nothing begins after that. ``None`` for never.
+    """
+
+    def __init__(
+        self,
+        desks: Mapping[str, DeskJobs],
+        host: HostJobs,
+        *,
+        clock: Clock,
+        cap: int = 64,
+        lease_ends: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
+        self._desks = desks
+        self._host = host
+        self._clock = clock
+        self._cap = cap
+        self._lease_ends = lease_ends
+        self._room: defaultdict[str, int] = defaultdict(lambda: cap)
+        self.paused: dict[str, datetime] = {}
+        """Accounts that have to be mended, and when they are tried again."""
+        self.starved: set[str] = set()
+        """Conversations that wait for room."""
+        self.closed = False
+        """Nothing begins any more."""
+
+    # What may begin -------------------------------------------------------------------------------------------
+
+    def may(self, conversation: Conversation, effect: OpenEffect) -> bool:
+        """Whether an effect may begin now; if so, room is taken for it."""
+        if self.closed:
+            return False
+        connection = effect.connection or _HOST
+        until = self.paused.get(connection)
+        if until is not None and until > self._clock.now() and not isinstance(effect.effect, StartSession):
+            effect.not_before = until
+            return False
+        if self._room[connection] <= 0:
+            self.starved.add(conversation.id)
+            return False
+        self._room[connection] -= 1
+        return True
+
+    def let_go(self, effect: OpenEffect) -> None:
+        """Give the room of an effect back."""
+        self._room[effect.connection or _HOST] += 1
+
+    def prepare(self, conversation: Conversation, effect: OpenEffect, now: datetime) -> None:
+        """Plan an effect that has not been begun, with those that are sent together with it.
+
+        :raises HitlError: it cannot be carried out at all.
+        """
+        progress = effect.progress
+        if progress is None:
+            progress = self._plan(conversation, effect)
+        if progress.began_at is None:
+            progress = progress.model_copy(update={"began_at": now})
+        effect.progress = progress
+
+    def _plan(self, conversation: Conversation, effect: OpenEffect) -> Progress:
+        connection = effect.connection
+        if connection is None:
+            return self._host.plan(effect.effect)
+        desk = self._desks.get(connection)
+        if desk is None:
+            return Progress()
+        what = effect.effect
+        if isinstance(what, SendToDesk) and desk.merges and desk.mergeable(what):
+            self._merge(conversation, effect, desk)
+            if effect.members:
+                return desk.plan_merged([what, *(member.effect for member in effect.members)])  # type: ignore[list-item]  # all are sends
+        return desk.plan(what)
+
+    @staticmethod
+    def _merge(conversation: Conversation, leader: OpenEffect, desk: DeskJobs) -> None:
+        """Send quick messages of a customer as one, where the helpdesk's limits ask for it (behaviour F38)."""
+        first = leader.effect
+        if leader.members or not isinstance(first, SendToDesk):
+            return
+        for effect in conversation.lanes.followers(leader):
+            what = effect.effect
+            fits = isinstance(what, SendToDesk) and desk.mergeable(what) and effect.merged_into is None
+            if not fits or len(leader.members) + 1 >= _MOST_MERGED or not desk.may_join(first, what):
+                return
+            effect.merged_into = leader
+            leader.members.append(effect)
+            conversation.lanes.touch(effect)
+
+    def refusal(self, effect: OpenEffect, error: HitlError) -> Advance:
+        """Return what an effect came to that cannot be carried out at all."""
+        failed = EffectFailed(key=effect.key, failure=classify(error), detail=describe(error))
+        return Advance(progress=effect.progress or Progress(), verdict="failed", report=failed)
+
+    # Carrying out ---------------------------------------------------------------------------------------------
+
+    async def make(self, conversation_id: str, effect: OpenEffect) -> Advance:
+        """Take one step of an effect whose attempt was announced."""
+        progress = effect.progress or Progress()
+        ends = self._lease_ends()
+        if ends is not None and self._clock.now() >= ends:
+            # Others may have taken over: they must find it as it is.
+            return Advance(progress=progress, verdict="again", wait=1.0)
+        connection = effect.connection
+        desk = self._desks.get(connection) if connection is not None else None
+        if connection is not None and desk is None:
+            name = connection.partition("/")[2]
+            detail = f"connection {name!r} is not configured here; configure it again, or end the hand-off"
+            return Advance(progress=progress, verdict="again", wait=_UNKNOWN_WAIT, hold=Hold(detail))
+        context: Any = {"conversation_id": conversation_id, "handoff_id": effect.handoff_id}
+        with deadline_of_call(ends) if ends is not None else nullcontext():
+            try:
+                if desk is None:
+                    return await self._host.advance(effect.effect, progress, **context)
+                if effect.unwanted:
+                    return await desk.resolve(effect.effect, progress, **context)
+                return await desk.advance(effect.effect, progress, **context)
+            except Exception as error:
+                # Nothing may stop a lane for good: whoever carries out has dealt with all that can be expected.
+                logger.exception("effect %s failed unexpectedly", effect.key)
+                detail = f"unexpected {type(error).__name__}"
+                failed = EffectFailed(key=effect.key, failure=Failure.UNRESOLVED, detail=detail)
+                return Advance(progress=progress, verdict="failed", report=failed)
+
+    def hold(self, connection: str) -> None:
+        """Try nothing on an account for a while: it has to be mended first (guarantee 5)."""
+        self.paused[connection] = self._clock.now() + timedelta(seconds=_HOLD)

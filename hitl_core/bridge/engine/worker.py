@@ -1,0 +1,276 @@
+"""A worker: finds out what is to be done, takes turns, makes attempts, lives and dies.
+
+Nothing here waits by itself: everything is one round, so that whoever drives it decides when time passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hitl_core.bridge.engine.attempts import Attempts
+from hitl_core.bridge.engine.conversation import Conversation
+from hitl_core.bridge.engine.intake import Intake
+from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.turns import Came, Committed, Turns
+from hitl_core.bridge.handoff.inputs import TimerFired
+from hitl_core.bridge.policy import Policy
+from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.inbox import Inbox, input_row
+from hitl_core.bridge.store.tables import connections, inputs, timers, workers
+from hitl_core.errors import StoreError
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger(__name__)
+
+_BATCH: Final = 128
+_FOUND: Final = 500
+_TIMERS: Final = 500
+
+
+class Worker:
+    """One process's share of the work of one tenant.
+
+    :param lease: seconds after which a worker that was not heard of is taken for dead.
+    :param listener: hears of every turn that was committed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tenant: str,
+        *,
+        inbox: Inbox,
+        attempts_of: Callable[[Callable[[], datetime | None]], Attempts],
+        policy: Policy,
+        lease: float = 10.0,
+        listener: Callable[[Committed], None] = lambda done: None,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self._store = store
+        self._tenant = tenant
+        self._inbox = inbox
+        self._lease = timedelta(seconds=lease)
+        self._listener = listener
+        self._alive: frozenset[str] = frozenset({self.id})
+        self._seen_at: datetime | None = None
+        self.attempts = attempts_of(self._lease_ends)
+        self._turns = Turns(
+            store, tenant, worker=self.id, live=lambda: self._alive, attempts=self.attempts, policy=policy
+        )
+        self.intake: Intake | None = None
+        self._dirty: dict[str, None] = {}
+        self._waking: dict[str, datetime] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._turning = False
+        self.wake = asyncio.Event()
+        """Set when there is something to be done."""
+
+    def live(self) -> frozenset[str]:
+        """Return the ids of the workers that live, this one among them."""
+        return self._alive
+
+    def _lease_ends(self) -> datetime | None:
+        # On SQLite there is one worker, and its file lock ends with its process.
+        if self._store.is_sqlite or self._seen_at is None:
+            return None
+        return self._seen_at + self._lease
+
+    # What is to be done ---------------------------------------------------------------------------------------
+
+    def touch(self, ids: Iterable[str]) -> None:
+        """Note that something happened to conversations."""
+        for id_ in ids:
+            self._dirty[id_] = None
+        self.wake.set()
+
+    async def poll(self) -> None:
+        """Say that we live, and find out what nobody has told us: after a crash, from other processes, from the clock.
+
+        :raises StoreError: the database is lost; ask again.
+        """
+        await self._beat()
+        await self._sweep()
+        async with self._store.read() as conn:
+            now = self._store.clock.now()
+            rows = self._turns.rows
+            found = await rows.with_open_inputs(conn, self._alive, self.id, _FOUND)
+            found += await rows.wanting(conn, self._alive, self.id, now, _FOUND)
+            await self._read_accounts(conn)
+        self.touch(found)
+        if self.intake is not None:
+            await self.intake.poll()
+
+    async def _beat(self) -> None:
+        clock_now = self._store.clock.now()
+        statement = self._store.insert(workers)
+        async with self._store.write() as conn:
+            now = await self._store.now(conn)
+            await conn.execute(
+                statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}),
+                {"id": self.id, "started_at": now, "seen_at": now},
+            )
+            w = workers.c
+            alive = await conn.execute(sa.select(w.id).where(w.seen_at > now - self._lease))
+            self._alive = frozenset(alive.scalars()) | {self.id}
+        # Taken before the round trip: we must not believe in our lease for longer than others do.
+        self._seen_at = clock_now
+
+    async def _sweep(self) -> None:
+        """Turn timers that are due into inputs."""
+        now = self._store.clock.now()
+        async with self._store.write() as conn:
+            due = await self._turns.rows.due_timers(conn, now, _TIMERS)
+            if not due:
+                return
+            fired = [
+                input_row(
+                    self._tenant,
+                    row.conversation_id,
+                    f"timer:{row.handoff_id}:{row.name}:{row.due_at.isoformat()}",
+                    TimerFired(handoff_id=row.handoff_id, name=row.name, due=row.due_at),
+                    now,
+                )
+                for row in due
+            ]
+            await conn.execute(self._store.insert(inputs).on_conflict_do_nothing(), fired)
+            t = timers.c
+            await conn.execute(
+                timers.delete().where(
+                    t.tenant == self._tenant,
+                    t.handoff_id == sa.bindparam("b_handoff_id"),
+                    t.name == sa.bindparam("b_name"),
+                ),
+                [{"b_handoff_id": row.handoff_id, "b_name": row.name} for row in due],
+            )
+        self.touch(row.conversation_id for row in due)
+        if len(due) == _TIMERS:
+            await self._sweep()
+
+    # Doing it -------------------------------------------------------------------------------------------------
+
+    async def work(self) -> bool:
+        """Take turns until nothing is left to be done now; attempts go on by themselves.
+
+        :returns: whether anything was done.
+        :raises StoreError: the database is lost; what was to be done is still to be done.
+        """
+        did = False
+        while True:
+            self._wake_due()
+            if not self._dirty:
+                return did
+            did = True
+            ids = list(self._dirty)[:_BATCH]
+            for id_ in ids:
+                del self._dirty[id_]
+            try:
+                done = await self._turns.take(ids)
+            except BaseException:
+                self._dirty = dict.fromkeys([*ids, *self._dirty])
+                raise
+            await self._committed(done)
+
+    def _wake_due(self) -> None:
+        now = self._store.clock.now()
+        due = [id_ for id_, at in self._waking.items() if at <= now]
+        for id_ in due:
+            del self._waking[id_]
+            self._dirty[id_] = None
+
+    def next_at(self) -> datetime | None:
+        """Return when an effect that waits for its time wants to be looked at."""
+        return min(self._waking.values(), default=None)
+
+    async def _committed(self, done: Committed) -> None:
+        for connection, detail in done.held.items():
+            await self._note_account(connection, detail)
+        for conversation, effect in done.begun:
+            self._turns.begun(effect, conversation.fence)
+            task = asyncio.create_task(self._attempt(conversation, conversation.fence, effect))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        self._waking |= done.next_at
+        self.touch(done.again)
+        if done.intake and self.intake is not None:
+            self.intake.wake()
+        self._listener(done)
+
+    async def _attempt(self, conversation: Conversation, fence: int, effect: OpenEffect) -> None:
+        advance = None
+        try:
+            advance = await self.attempts.make(conversation.id, effect)
+        finally:
+            self._turns.ended(effect, fence)
+            self.attempts.let_go(effect)
+            if advance is not None:
+                self._turns.came(conversation.id, Came(effect.key, fence, advance))
+                self._dirty[conversation.id] = None
+            self._dirty.update(dict.fromkeys(self.attempts.starved))
+            self.attempts.starved.clear()
+            self.wake.set()
+
+    async def _note_account(self, connection: str, detail: str | None) -> None:
+        """Keep that an account is held until it is mended, or that it is mended; people are told (guarantee 5)."""
+        until = self.attempts.paused.get(connection)
+        if detail is not None:
+            logger.error("connection %s is held until it is mended, next try at %s: %s", connection, until, detail)
+        else:
+            logger.warning("connection %s is mended and goes on", connection)
+        statement = self._store.insert(connections)
+        paused_at = self._store.clock.now() if detail is not None else None
+        values = {"paused_at": paused_at, "paused_detail": detail, "retry_at": until}
+        async with self._store.write() as conn:
+            await conn.execute(
+                statement.on_conflict_do_update(index_elements=["tenant", "connection"], set_=values),
+                {"tenant": self._tenant, "connection": connection, "fence": 0, **values},
+            )
+
+    async def _read_accounts(self, conn: AsyncConnection) -> None:
+        """Learn what others found out about accounts."""
+        c = connections.c
+        rows = await conn.execute(
+            sa.select(c.connection, c.retry_at).where(c.tenant == self._tenant, c.paused_at.is_not(None))
+        )
+        self.attempts.paused = {row.connection: row.retry_at for row in rows}
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is to be done or being done now."""
+        return bool(self._dirty or self._running)
+
+    async def attempted(self) -> None:
+        """Return once an attempt has come to an end, or there is none."""
+        if self._running:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+
+    # End ------------------------------------------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """End: let attempts come to an end for ``grace`` seconds, take in what they came to, and give all back."""
+        self.attempts.closed = True
+        if self._running and grace > 0:
+            await asyncio.wait(self._running, timeout=grace)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        try:
+            await self.work()
+            await self._retire()
+        except StoreError as error:
+            logger.warning("the bridge ended without its database, others will find out by the lease: %s", error)
+
+    async def _retire(self) -> None:
+        if self.intake is not None:
+            await self.intake.aclose()
+        async with self._store.write() as conn:
+            await self._turns.rows.release(conn, self.id, self._store.clock.now())
+            await conn.execute(workers.delete().where(workers.c.id == self.id))
