@@ -33,6 +33,7 @@ __all__ = [
     "handoffs",
     "inputs",
     "links",
+    "locks",
     "message_links",
     "metadata",
     "outbox",
@@ -320,8 +321,16 @@ connection_state = sa.Table(
     _text("key", key=True),
     _number("version"),
     sa.Column("value", sa.LargeBinary, nullable=False),  # encrypted
-    _text("locked_by", null=True),
-    _time("locked_until", null=True),
+)
+
+locks = sa.Table(
+    f"{PREFIX}locks",
+    metadata,
+    _text("tenant", key=True),
+    _text("connection", key=True),
+    _text("name", key=True),
+    _text("holder"),
+    _time("until"),  # by the database's clock; renewed while it is held
 )
 
 budgets = sa.Table(
@@ -333,9 +342,9 @@ budgets = sa.Table(
     sa.Column("limit_count", sa.Float, nullable=True),
     sa.Column("remaining", sa.Float, nullable=True),
     _time("resets_at", null=True),
+    _time("rolled_at", null=True),  # end of the last window, until an answer tells the end of this one
     _time("next_at", null=True),
     _time("blocked_until", null=True),
-    _number("version"),
     _time("updated_at"),
 )
 
@@ -347,6 +356,8 @@ slots = sa.Table(
     _number("number", default=None, key=True),
     _text("worker", null=True),
     _time("taken_at", null=True),
+    _text("wanted_by", null=True),  # a worker that has none: the next to get this one
+    _time("wanted_at", null=True),
 )
 
 blobs = sa.Table(
@@ -384,6 +395,7 @@ dead_letters = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index(f"{PREFIX}dead_letters_open_idx", dead_letters.c.tenant, dead_letters.c.position, **_open_only("state = 0"))
+sa.Index(f"{PREFIX}dead_letters_handoff_idx", dead_letters.c.tenant, dead_letters.c.handoff_id)
 
 audit = sa.Table(
     f"{PREFIX}audit",

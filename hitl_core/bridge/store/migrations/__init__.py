@@ -1,0 +1,1 @@
+"""The bridge's schema, step by step (Alembic)."""

@@ -1,0 +1,150 @@
+"""Databases for the bridge: SQLite and PostgreSQL in turn, a fresh one for each test, and a clock that tests move."""
+
+import asyncio
+import itertools
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.migrate import upgrade
+from hitl_core.database import create_engine
+from hitl_core.testing.postgres import throwaway_postgres
+
+_numbers = itertools.count(1)
+
+
+class StillClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self):
+        self._elapsed = 0.0
+        self._sleepers = {}
+
+    def now(self):
+        return datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=self._elapsed)
+
+    def monotonic(self):
+        return self._elapsed
+
+    async def sleep(self, seconds):
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._sleepers[future] = self._elapsed + seconds
+        try:
+            await future
+        finally:
+            self._sleepers.pop(future, None)
+
+    def advance(self, seconds):
+        """Move on and wake whoever slept until now."""
+        self._elapsed += seconds
+        for future, until in list(self._sleepers.items()):
+            if until <= self._elapsed and not future.done():
+                future.set_result(None)
+
+    def sleeping(self):
+        """Return how long the sleepers still sleep, shortest first."""
+        return sorted(until - self._elapsed for future, until in self._sleepers.items() if not future.done())
+
+
+class ClockedStore(Store):
+    """A store whose time is the test's on PostgreSQL too."""
+
+    async def now(self, conn):
+        return self.clock.now()
+
+
+@pytest.fixture
+def clock():
+    return StillClock()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of its own; without one skip loudly, or fail in CI."""
+    with throwaway_postgres(required=bool(os.environ.get("CI"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres):
+    """Name of a database at the newest schema, to make others from."""
+    _sql(postgres, "CREATE DATABASE migrated")
+    _upgrade(postgres.url("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory):
+    """A file at the newest schema, to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "hitl.db"
+    _upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request):
+    """Name of each engine in turn."""
+    return request.param
+
+
+@pytest.fixture
+def database_url(backend, request, tmp_path):
+    """URL of a fresh database at the newest schema."""
+    if backend == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "hitl.db")
+        yield f"sqlite:///{tmp_path / 'hitl.db'}"
+    else:
+        template = request.getfixturevalue("migrated_postgres")
+        yield from _database(request.getfixturevalue("postgres"), f" TEMPLATE {template}")
+
+
+@pytest.fixture
+def blank_url(backend, request, tmp_path):
+    """URL of a fresh database without a schema."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hitl.db'}"
+    else:
+        yield from _database(request.getfixturevalue("postgres"), "")
+
+
+@pytest.fixture
+async def store(database_url, clock):
+    """An open store whose every time is the test's clock."""
+    async with ClockedStore(database_url, clock=clock, key=KEY) as store:
+        yield store
+
+
+KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+
+
+def _database(server, more):
+    name = f"test{next(_numbers)}"
+    _sql(server, f"CREATE DATABASE {name}{more}")
+    yield server.url(name)
+    _sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _sql(server, statement):
+    import asyncpg
+
+    async def run():
+        connection = await asyncpg.connect(server.url())
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def _upgrade(url):
+    async def run():
+        engine = create_engine(url)
+        await upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(run())
