@@ -27,14 +27,16 @@ __all__ = ["Advance", "Busy", "Directory", "Hold", "Jobs", "Progress", "UserClai
 class Progress(Model):
     """How far an effect has come; stored between its steps.
 
-    :param began_at: when its first attempt was committed.
+    :param began_at: since when it is being tried: patience is counted from here. Counted anew once a part of several
+        is settled, and after the account was mended.
     :param failures: attempts in a row that came to nothing, for the back-off.
     :param unclear_since: when the earliest attempt was made that may have taken effect, while that is not known.
     :param parts: the messages to send: a message's parts, or the history an opening could not carry.
     :param sent: how many of ``parts`` are settled.
     :param user: the customer as the helpdesk knows them.
     :param plan: of a start; stored before its first attempt.
-    :param step: of a start: number of its next step.
+    :param step: of a start: number of its next step; of a message: 1 once it goes without a record of its writer; of
+        a watch: how many of its looks are over.
     :param resume: of a start: what the last step handed back.
     :param session: of a start: the session, as soon as there is one.
     :param started: of a start: what its last step gave.
@@ -55,6 +57,13 @@ class Progress(Model):
     started: StartedSession | None = None
     stop: StopHitl | None = None
     reported: bool = False
+
+    def stored(self) -> str:
+        """Return its JSON without the fields that were never set.
+
+        Those inside of them are all there: a message that leaves its ``type`` out cannot be read again.
+        """
+        return self.model_dump_json(include=self.model_fields_set)
 
 
 @dataclass(frozen=True, slots=True)
