@@ -22,7 +22,7 @@ from hitl_core.bridge.policy.commands import DEFAULT_COMMANDS, check_command, is
 from hitl_core.bridge.policy.hours import BusinessHours
 from hitl_core.bridge.policy.languages import BUILT_IN, ENGLISH
 from hitl_core.bridge.policy.locales import PLAIN_TEXTS, LocaleTexts, by_tag, canonical, chain, is_empty, one_or_several
-from hitl_core.bridge.policy.names import Configured, is_stored, renamed
+from hitl_core.bridge.policy.names import Configured, is_stored, refuse_unknown, renamed
 from hitl_core.bridge.policy.overriding import lay_over, read_settings
 from hitl_core.bridge.policy.storing import read_stored
 from hitl_core.bridge.policy.texts import (
@@ -35,7 +35,7 @@ from hitl_core.bridge.policy.texts import (
     fill_in,
     words_of,
 )
-from hitl_core.messages import AnyMessage, Markdown, Text
+from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Markdown, Text
 
 __all__ = ["FrozenPolicy", "Policy"]
 
@@ -182,6 +182,13 @@ class Policy(Configured):
             check_command(command)
         return value
 
+    @field_validator("customer_message_types")
+    @classmethod
+    def _kinds(cls, value: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+        if not is_stored(info):
+            refuse_unknown(sorted(value), MESSAGE_TYPES, "message type")
+        return value
+
     @field_validator("locales", mode="before")
     @classmethod
     def _tags(cls, value: Any) -> Any:
@@ -298,6 +305,12 @@ class Policy(Configured):
         return read_settings(type(self), lambda: lay_over(self, self.locales, overrides), "hand-off policy")
 
     # Storing ----------------------------------------------------------------------------------------------------
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; it has its own stored form."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_stored", None)
+        return copied
 
     def to_stored(self) -> str:
         """Return what differs from the defaults, as JSON; equal policies give equal text."""
