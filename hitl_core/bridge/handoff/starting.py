@@ -123,7 +123,7 @@ def _start_done(step: Step, done: EffectDone) -> None:
         if session is None:
             abort(step)
         else:
-            step.learn(session=session, external_user=done.external_user, phase=Phase.WAITING, content=None)
+            step.change(session=session, external_user=done.external_user, phase=Phase.WAITING, content=None)
             _started(step)
         return
     if session is None or (handoff.session is not None and handoff.session.ref == session.ref):
@@ -131,9 +131,8 @@ def _start_done(step: Step, done: EffectDone) -> None:
         return
     stop_orphan(step, session)
     if current and handoff.session is None:
-        step.learn(
-            session=session, external_user=done.external_user
-        )  # what an agent still says in it is late, not lost
+        # What an agent says in it before it is closed is late, and not lost.
+        step.change(session=session, external_user=done.external_user)
 
 
 def _started(step: Step) -> None:
