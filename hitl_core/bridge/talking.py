@@ -45,6 +45,7 @@ class Talks(Protocol):
         author: Author | None = None,
         *,
         message_id: str,
+        user: EndUser | None = None,
     ) -> Handled:
         """Take in what the customer wrote, and say whether the bot has to be silent."""
         ...
@@ -54,9 +55,9 @@ class Talks(Protocol):
         ...
 
     async def start_hitl(
-        self, conversation_id: str, user: EndUser, title: str, *, trigger_message_id: str | None, **more: Any
+        self, conversation_id: str, user: EndUser, title: str, *more: Any, **start: Any
     ) -> StartResult:
-        """Hand the conversation over."""
+        """Hand the conversation over; ``start`` has at least ``trigger_message_id``."""
         ...
 
 
@@ -71,6 +72,7 @@ class Turn:
 
     :param message_id: the host's id of the message; a repeat is taken in once.
     :param send: shows the bot's own messages.
+    :param user: who wrote it, in conversations of several people.
     :raises ConfigurationError: ``send`` is no function.
     """
 
@@ -83,6 +85,7 @@ class Turn:
         *,
         message_id: str,
         send: Sender,
+        user: EndUser | None = None,
     ) -> None:
         self.conversation_id = conversation_id
         self.message_id = message_id
@@ -90,6 +93,7 @@ class Turn:
         self.author = author
         self.handed_over: StartResult | None = None
         """What became of :meth:`hand_over`, once it was called."""
+        self._user = user
         self._bridge = bridge
         self._send = _checked(send)
         self._silent: bool | None = None
@@ -106,7 +110,7 @@ class Turn:
             msg = "a turn is about one message and is entered once; make another one for the next message"
             raise HitlError(msg)
         handled = await self._bridge.handle_user_message(
-            self.conversation_id, self.message, self.author, message_id=self.message_id
+            self.conversation_id, self.message, self.author, message_id=self.message_id, user=self._user
         )
         self._silent = handled.silence
         return self
@@ -151,8 +155,8 @@ class Turn:
         """Hand the conversation over to a human; from here on the bot is silent in this turn (behaviour S130).
 
         The bridge tells the customer, also when it comes to nothing, and gives the conversation back then. Only when
-        this raises a :class:`~hitl_core.errors.HitlError`, such as for a connection that does not exist, or made no
-        hand-off at all, may the bot still speak.
+        this raises a :class:`~hitl_core.errors.HitlError`, such as for a connection that does not exist, may the bot
+        still speak.
 
         :param start: what else :meth:`Bridge.start_hitl <hitl_core.bridge.Bridge.start_hitl>` takes.
         :raises HitlError: the turn was not entered, or is over.
@@ -168,9 +172,6 @@ class Turn:
             except HitlError:
                 self._silent = before
                 raise
-            made: object = result.handoff
-            if made is None:  # refused outright: nobody comes, and nobody has told the customer
-                self._silent = before
             self.handed_over = result
             return result
 
@@ -197,8 +198,10 @@ def answering(
             author: Author | None = None,
             *,
             message_id: str,
+            user: EndUser | None = None,
         ) -> Turn:
-            async with Turn(bridge, conversation_id, message, author, message_id=message_id, send=send) as turn:
+            turn = Turn(bridge, conversation_id, message, author, message_id=message_id, send=send, user=user)
+            async with turn:
                 if not turn.silent:
                     await answer(turn)
             return turn

@@ -15,7 +15,6 @@ from hitl_core.people import Author, EndUser
 pytestmark = pytest.mark.anyio
 
 USER = EndUser(external_id="u-1", name="Grace")
-REFUSED = SimpleNamespace(status="not_allowed", handoff=None)
 
 
 class FakeBridge:
@@ -31,13 +30,13 @@ class FakeBridge:
         self.starts = []
         self.questions = 0
         self.asked = lambda: None
-        self.result = SimpleNamespace(status="started", handoff=object())
+        self.result = SimpleNamespace(status="started")
         self.error = None
 
-    async def handle_user_message(self, conversation_id, message, author=None, *, message_id):
+    async def handle_user_message(self, conversation_id, message, author=None, *, message_id, user=None):
         if self.error is not None:
             raise self.error
-        self.handled.append((conversation_id, message, author, message_id))
+        self.handled.append((conversation_id, message, author, message_id, user))
         return Handled(silence=self.owner != "bot")
 
     async def silent(self, conversation_id):
@@ -82,7 +81,7 @@ async def test_entering_hands_the_message_to_the_bridge_and_the_bot_answers_in_o
         assert await turn.say("one")
         assert await turn.say(Text(text="two"))
         assert await turn.say({"type": "text", "text": "three"})
-    assert bridge.handled == [("c-1", Text(text="Any news?"), Author.user(), "m-1")]
+    assert bridge.handled == [("c-1", Text(text="Any news?"), Author.user(), "m-1", None)]
     assert channel.shown == ["one", "two", "three"]
     assert bridge.questions == 3, "asked right before every word"
 
@@ -169,7 +168,7 @@ async def test_s130_after_handing_over_nothing_more_is_said_in_the_turn(bridge, 
     assert bridge.starts == [("c-1", USER, "Refund", "m-1", {"options": {"reason": "unsure"}})]
 
 
-@pytest.mark.parametrize("status", ["starting", "already_active", "replay", "unavailable", "failed"])
+@pytest.mark.parametrize("status", ["starting", "already_active", "not_allowed", "replay", "unavailable", "failed"])
 async def test_s130_whatever_became_of_the_hand_off_the_bridge_has_told_the_customer(bridge, channel, turn, status):
     bridge.result.status = status
     async with turn:
@@ -185,14 +184,6 @@ async def test_s130_words_asked_for_during_the_start_wait_and_are_refused(bridge
         await over
         assert not await word
     assert channel.shown == []
-
-
-async def test_a_start_that_made_no_hand_off_leaves_the_bot_to_answer(bridge, channel, turn):
-    bridge.result = REFUSED
-    async with turn:
-        await turn.hand_over(USER, "Refund")
-        assert await turn.say("Nobody can take over here.")
-    assert channel.shown == ["Nobody can take over here."]
 
 
 async def test_a_start_that_raised_leaves_the_bot_to_answer_and_one_cut_short_does_not(bridge, channel, turn):
@@ -281,7 +272,8 @@ async def test_r03_as_a_decorator_the_answer_is_called_only_while_the_bot_has_th
     assert not turn.silent
     assert not await turn.say("and one more thing"), "it is over"
     bridge.owner = "human"
-    assert (await answer("c-1", "Hi again", message_id="m-2")).silent
+    assert (await answer("c-1", "Hi again", message_id="m-2", user=USER)).silent
+    assert bridge.handled[-1] == ("c-1", Text(text="Hi again"), None, "m-2", USER)
     assert called == [("c-1", "Hi", Author.user(), "m-1")]
     assert channel.shown == ["Hello"]
     assert (answer.__name__, answer.__doc__) == ("answer", "Answer.")
