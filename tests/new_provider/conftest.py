@@ -35,7 +35,8 @@ def program():
         beside = Path(sys.executable).parent / name
         found = str(beside) if beside.exists() else shutil.which(name)
         if found is None:
-            say = f"{name} is not installed, so what authors will do with a new package is NOT tested"
+            mend = "pip install uv" if name == "uv" else "uv sync --group lint"
+            say = f"{name} is not installed ({mend}), so what authors will do with a new package is NOT tested"
             if os.environ.get("CI"):
                 pytest.fail(say)
             pytest.skip(say)
