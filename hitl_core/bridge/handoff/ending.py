@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hitl_core.bridge.handoff.effects import Resume, StopSession
-from hitl_core.bridge.handoff.inputs import StopRequested
+from hitl_core.bridge.handoff.inputs import EffectFailed, StopRequested
 from hitl_core.bridge.handoff.records import EndReason, HandBack, PendingMessage, Phase
 from hitl_core.bridge.handoff.step import Step, policy_text
 from hitl_core.bridge.policy import TextName
@@ -67,7 +67,7 @@ def end(
     stopped: StopReason | None = None,
     tell: bool = True,
     flow: bool = True,
-    failed: str | None = None,
+    failed: EffectFailed | None = None,
 ) -> None:
     """End it here and now; the helpdesk is told afterwards, for as long as that takes (F12, R01).
 
@@ -93,7 +93,8 @@ def end(
         early_events=(),
         ended_at=step.now,
         end_reason=reason,
-        failed=failed or handoff.failed,
+        failure=failed.failure if failed is not None else handoff.failure,
+        failed=(failed.detail or failed.failure.value) if failed is not None else handoff.failed,
         timers={},
     )
     if tell:

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import AwareDatetime, Field, JsonValue, computed_field
 
 from hitl_core._model import Model
+from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.bridge.policy import Policy
 from hitl_core.events import AnyEvent, Event, StopReason
 from hitl_core.messages import AnyMessage, Message
@@ -146,6 +147,7 @@ class Handoff(Model):
     :param facts_at: when the last fact of the helpdesk was taken in; a reading begun before it may be stale.
     :param agent_at: when the last fact about assignment happened, by the vendor; older ones are ignored.
     :param status_at: when the last fact about open or closed happened, by the vendor; older ones are ignored.
+    :param failure: the class of what the start failed by.
     :param failed: why the start failed, as far as it may be shown to a bot's operator.
     :param timers: what is due when, by :class:`Timer`.
     :param version: grows by one with every change.
@@ -179,6 +181,7 @@ class Handoff(Model):
     facts_at: AwareDatetime | None = None
     agent_at: AwareDatetime | None = None
     status_at: AwareDatetime | None = None
+    failure: Failure | None = None
     failed: str | None = None
     timers: dict[str, AwareDatetime] = Field(default_factory=dict)
     version: int = 0

@@ -166,11 +166,12 @@ def _start_failed(step: Step, failed: EffectFailed) -> None:
             connection=handoff.fallbacks[0],
             fallbacks=handoff.fallbacks[1:],
             attempt=handoff.attempt + 1,
+            failure=failed.failure,
             failed=failed.detail or failed.failure.value,
         )
         _open_session(step)
     else:
-        end(step, EndReason.START_FAILED, failed=failed.detail or failed.failure.value)
+        end(step, EndReason.START_FAILED, failed=failed)
         if failed.failure not in _NOT_MADE:
             _watch(step)
 
