@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: the hook reference, the feature matrix, the list of standard tests.
+"""Write the pages that are made from the code: hooks, features, standard tests, the fields of a policy.
 
 ``python docs/generate.py`` writes them, ``--check`` says which are out of date (exit code 1).
 """
@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hitl_core import spec
+from hitl_core.bridge.policy import BusinessHours, Policy, Route, Routing, When
 from hitl_core.discovery import list_providers, load_provider
 from hitl_core.info import Capabilities, ProviderInfo
 from hitl_core.testing.conformance import ProviderConformance
@@ -41,6 +42,9 @@ reference provider on which it does, in every run of this project's own tests.
 FEATURES_INTRODUCTION = """\
 What each provider declares, and how many standard tests hold it to that. A capability counts only if its tests ran: the
 kit fails otherwise.
+"""
+POLICY_INTRODUCTION = """\
+What a hand-off can be told; [Policy](policy.md) says when which text is sent, and how to write one.
 """
 UNSUPPORTED = """
 ## What counts as unsupported
@@ -356,6 +360,22 @@ def _origins(name: str) -> dict[str, int]:
     return dict(counts)
 
 
+# Policy -------------------------------------------------------------------------------------------------------------
+
+
+def policy_fields() -> str:
+    """Write the fields of a policy, and of what it is made of."""
+    described = dict(_params(Policy))
+    lines = ["# Fields of a policy\n", POLICY_INTRODUCTION, "| `Policy` | | default |\n|---|---|---|"]
+    for name, field in Policy.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = ", ".join(sorted(default)) if isinstance(default, tuple | frozenset) else str(default or "—")
+        lines.append(f"| `{name}` | {described[name]} | {shown} |")
+    for model in (BusinessHours, Routing, Route, When):
+        lines += _fields("settings", model)
+    return "\n".join(lines) + "\n"
+
+
 def _load(path: Path, name: str) -> Any:
     """Import a test module, relative imports of its folder included."""
     package = types.ModuleType(f"docs_{name}")
@@ -368,6 +388,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hook_reference,
     "features.md": features,
     "conformance.md": conformance,
+    "policy-fields.md": policy_fields,
 }
 
 if __name__ == "__main__":

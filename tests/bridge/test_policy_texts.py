@@ -72,6 +72,7 @@ def test_a_field_under_two_names_is_refused(other):
     with pytest.raises(ValidationError, match=f"{name} and {other} are the same field"):
         Policy(**{name: value, other: value})
     assert getattr(Policy(**{name: None, other: value}), name) == value
+    assert getattr(Policy(**{other: value, name: None}), name) == value
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class Policy(Configured):
     :param off_hours: outside business hours, ``start`` all the same, ``leave_message`` for the team without waiting
         for it, or ``refuse``.
     :param use_human_agent_info: whether customers see the agent's own name and picture (behaviour S041).
-    :param flow_on_hitl_stopped: whether the bot goes on by itself after the end (behaviour S126-S128).
+    :param flow_on_hitl_stopped: whether the bot goes on by itself after the end (behaviour S126, S128).
     :param customer_message_types: what the customer's channel can show; other kinds are answered to the agent (S079).
     :param locales: texts and close commands by language, as BCP 47 tags; ``de-CH`` falls back to ``de`` (F33).
     :param default_locale: the language of customers whose own has no text.

@@ -44,7 +44,7 @@ def canonical(tag: str) -> str:
 
 @lru_cache(maxsize=1024)
 def chain(locale: str | None) -> tuple[str, ...]:
-    """Return the tags to look a locale up by, closest first: ``de-CH``, ``de`` (RFC 4647, section 3.4).
+    """Return the tags to look a locale up by, closest first: ``de-CH``, ``de`` (RFC 4647).
 
     What is no tag gives none: a channel's odd idea of a language must not stop a hand-off.
     """
@@ -55,12 +55,7 @@ def chain(locale: str | None) -> tuple[str, ...]:
     except ValueError:
         return ()
     parts = tag.split("-")
-    tags = []
-    while parts:
-        if len(parts[-1]) > 1:
-            tags.append("-".join(parts))
-        parts.pop()
-    return tuple(tags)
+    return tuple("-".join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def one_or_several(value: object) -> object:
