@@ -58,6 +58,7 @@ def test_f04_f31_what_was_queued_follows_to_the_connection_that_works(scene):
     scene.say("two")
     scene.started(SECOND)
     assert scene.relayed() == ["one", "two"]
+    assert scene.handoff.failed is None
     assert all(effect.session == SECOND for effect in scene.effects(SendToDesk))
 
 

@@ -139,6 +139,18 @@ def test_f03_what_an_agent_says_in_a_late_ticket_is_late_and_not_lost(scene):
     assert scene.shown() == [("Bea", "I am on it")]
 
 
+def test_f03_f07_nor_is_what_an_agent_said_in_it_before_it_showed_up(scene):
+    scene.start()
+    scene.agent_says("one")
+    scene.failed("h1:start", Failure.UNRESOLVED)
+    scene.agent_says("two")
+    scene.agent_says("not yours", session=REF.model_copy(update={"id": "t9"}))
+    assert scene.assigned(BEA).ignored == "other session"
+    scene.started()
+    assert scene.shown() == [("Bea", "one"), ("Bea", "two")]
+    assert (scene.handoff.early_events, scene.handoff.owner) == ((), Owner.BOT)
+
+
 def test_a_start_reported_done_twice_changes_nothing(scene):
     scene.active()
     scene.started()

@@ -72,7 +72,8 @@ def end(
     """End it here and now; the helpdesk is told afterwards, for as long as that takes (F12, R01).
 
     What the customer said and no agent is known to have got is taken out of the queue and given back. Where a message
-    was left for the team it stays there instead: that is what it is for.
+    was left for the team it stays there instead: that is what it is for. What an agent said in a session that is not
+    linked yet is kept, in case that session still shows up.
 
     :param stop: why the session is closed, where another reason than the usual one is known.
     :param stopped: why the helpdesk's side closed it.
@@ -90,7 +91,6 @@ def end(
         paused=False,
         content=None,
         unrelayed=() if pending else handoff.unrelayed,
-        early_events=(),
         ended_at=step.now,
         end_reason=reason,
         failure=failed.failure if failed is not None else handoff.failure,

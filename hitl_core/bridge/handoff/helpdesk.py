@@ -47,6 +47,9 @@ def agent_event(step: Step, input: AgentEvent) -> None:
             step.ignore("starting")  # everything is read once there is a link
         else:
             step.learn(early_events=(*handoff.early_events, event))
+    elif handoff.session is None and isinstance(event, AgentMessage):
+        # It ended before there was a link; the session may still show up, and then this is late rather than lost.
+        step.change(early_events=(*handoff.early_events, event))
     else:
         apply(step, event, superseded=input.superseded)
 

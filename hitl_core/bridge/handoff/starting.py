@@ -16,6 +16,7 @@ from hitl_core.bridge.handoff.records import EndReason, Handoff, Phase, StartCon
 from hitl_core.bridge.handoff.step import Step, policy_text, system
 from hitl_core.bridge.policy import Policy
 from hitl_core.messages import Text
+from hitl_core.sessions import HitlSession
 
 __all__ = ["effect_done", "effect_failed", "start"]
 
@@ -123,8 +124,7 @@ def _start_done(step: Step, done: EffectDone) -> None:
         if session is None:
             abort(step)
         else:
-            step.change(session=session, external_user=done.external_user, phase=Phase.WAITING, content=None)
-            _started(step)
+            _started(step, session, done)
         return
     if session is None or (handoff.session is not None and handoff.session.ref == session.ref):
         step.ignore("settled")
@@ -133,18 +133,34 @@ def _start_done(step: Step, done: EffectDone) -> None:
     if current and handoff.session is None:
         # What an agent says in it before it is closed is late, and not lost.
         step.change(session=session, external_user=done.external_user)
+        _apply_early(step)
 
 
-def _started(step: Step) -> None:
+def _started(step: Step, session: HitlSession, done: EffectDone) -> None:
+    step.change(
+        session=session,
+        external_user=done.external_user,
+        phase=Phase.WAITING,
+        content=None,
+        failure=None,
+        failed=None,  # on another connection, perhaps; this one works
+    )
     handoff = step.handoff
-    early = handoff.early_events
     if not handoff.leave_message:
-        step.change(early_events=(), timers=timing.while_waiting(handoff, step.now))
+        step.change(timers=timing.while_waiting(handoff, step.now))
         step.tell("handoff", "on_handoff_message")
     for pending in handoff.unrelayed:
         relay(step, pending)
     if handoff.leave_message:
         end(step, EndReason.MESSAGE_LEFT)
+    _apply_early(step)
+
+
+def _apply_early(step: Step) -> None:
+    """Apply what the helpdesk said before the link (F04); what it said of another session is not this hand-off's."""
+    early = step.handoff.early_events
+    if early:
+        step.change(early_events=())
     for event in early:
         # One decision makes at most one hand-off end: a reopening among these is told, not followed.
         apply(step, event, superseded=True)

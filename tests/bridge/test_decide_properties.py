@@ -1,0 +1,605 @@
+"""What holds for hand-offs whatever happens, in whatever order: random histories against the pure function."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hitl_core.bridge.handoff import (
+    AgentEvent,
+    EffectDone,
+    EffectFailed,
+    EndReason,
+    Failure,
+    Handoff,
+    Owner,
+    PauseRequested,
+    PendingMessage,
+    Phase,
+    ReadSession,
+    Resume,
+    ResumeRequested,
+    SendToDesk,
+    SessionRead,
+    StartContent,
+    StartRequested,
+    StartSession,
+    StopRequested,
+    StopSession,
+    TellCustomer,
+    Timer,
+    TimerFired,
+    UserMessage,
+    WatchStart,
+    decide,
+    parse_effect,
+    parse_input,
+)
+from hitl_core.bridge.policy import Policy
+from hitl_core.calls.state import SessionState
+from hitl_core.events import (
+    AgentAssigned,
+    AgentMessage,
+    AgentMessageDeleted,
+    AgentTyping,
+    AgentUnassigned,
+    DeliveryStatus,
+    Ignored,
+    IgnoredReason,
+    MessageStatus,
+    SessionChanged,
+    SessionReopened,
+    SessionStopped,
+    StopReason,
+    UnknownEvent,
+)
+from hitl_core.messages import Location, Text, UnknownMessage
+from hitl_core.people import Agent, Author, EndUser, ExternalUser
+from hitl_core.sessions import HitlSession, SessionRef
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LIMITS = {
+    "agent_assigned_timeout_seconds": 30,
+    "first_answer_timeout_seconds": 20,
+    "agent_silence_timeout_seconds": 20,
+    "customer_silence_warning_seconds": 20,
+    "customer_silence_timeout_seconds": 60,
+    "maximum_duration_seconds": 300,
+}
+POLICIES = [
+    Policy(**LIMITS),
+    Policy(**LIMITS, on_late_agent_message="hand_over", on_agent_silence="end"),
+    Policy(**LIMITS, on_late_agent_message="answer", on_first_answer_timeout="tell", off_hours="refuse"),
+    Policy(**LIMITS, on_late_agent_message="notify", on_session_reopened="notify", use_human_agent_info=False),
+]
+CONNECTIONS = ("default/a", "default/b", "default/c")
+AGENTS = st.sampled_from([Agent(id="a1", name="Bea"), Agent(id="a2", name="Cyd"), Agent(id="a3")])
+WRITERS = st.none() | AGENTS
+TIMES = st.none() | st.integers(0, 40).map(lambda seconds: NOW + timedelta(seconds=seconds))
+REASONS = st.sampled_from(list(StopReason))
+NUMBERS = st.integers(0, 5)
+OWNERS = {
+    Phase.STARTING: Owner.QUEUE,
+    Phase.WAITING: Owner.QUEUE,
+    Phase.ACTIVE: Owner.HUMAN,
+    Phase.ENDED: Owner.BOT,
+}
+NOT_SHOWN = {"other session", "no hand-off", "not showable"}
+
+
+def session_of(connection, number):
+    return HitlSession(ref=SessionRef(connection=connection, id=f"t{number}"), provider="x")
+
+
+def owner_of(key):
+    return key.split(":", 1)[0]
+
+
+class Conversation(RuleBasedStateMachine):
+    """One conversation and its hand-offs. Effects are carried out in order, late, never, or although cancelled."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = NOW
+        self.policy = POLICIES[0]
+        self.records = {}
+        self.current = None
+        self.lane = []  # effects towards the helpdesk, oldest first
+        self.begun = set()  # keys of those that cannot be called off any more
+        self.doubtful = []  # starts that may still show up
+        self.sessions = []
+        self.number = 0
+        self.keys = set()
+        self.resumed = {}  # hand-off id -> its end
+        self.joined = {}  # hand-off id -> agents the customer was told of
+        self.accepted = set()
+        self.accounted = {}  # customer's message id -> what became of it
+        self.agents_words = {}  # event id -> what became of it, several is a fault
+        self.closing = set()  # sessions we closed, or want to
+
+    # Deciding -------------------------------------------------------------------------------------------------
+
+    def next(self, prefix):
+        self.number += 1
+        return f"{prefix}{self.number}"
+
+    def feed(self, input, target=None):
+        before = self.records.get(target or self.current)
+        assert parse_input(input.model_dump_json()) == input
+        decision = decide(before, input, self.policy, self.now)
+        assert decision == decide(before, input, self.policy, self.now), "deterministic"
+        after = decision.handoff
+        changed = after is not before
+        assert changed or decision.effects or decision.ignored, "a change, an effect, or a reason"
+        assert not (changed and decision.ignored)
+        self.check_record(before, after)
+        self.check_effects(before, decision)
+        gone = set(decision.cancelled) - self.begun
+        self.lane = [effect for effect in self.lane if effect.key not in gone]
+        self.lane += [one for one in decision.effects if isinstance(one, StartSession | SendToDesk | StopSession)]
+        if after is not None:
+            if after.id not in self.records:
+                assert self.current is None or not self.records[self.current].open, "an open one is never replaced"
+                self.current = after.id
+            self.records[after.id] = after
+        return decision
+
+    def check_record(self, before, after):
+        if before is None or after is None or before.id != after.id:
+            return
+        if before is not after:
+            assert after.version == before.version + 1
+            assert Handoff.model_validate_json(after.model_dump_json()) == after
+        assert before.open or not after.open, "what ended stays ended"
+        if not before.open:
+            assert (before.end_reason, before.ended_at) == (after.end_reason, after.ended_at)
+
+    def check_effects(self, before, decision):
+        after = decision.handoff
+        told_at = {effect.key: place for place, effect in enumerate(decision.effects)}
+        for effect in decision.effects:
+            assert parse_effect(effect.model_dump_json()) == effect
+            if not isinstance(effect, ReadSession | WatchStart):
+                assert effect.key not in self.keys, "one key, one effect"
+                self.keys.add(effect.key)
+            assert effect.key not in decision.cancelled
+            owner, what, id_ = ([*effect.key.split(":", 2), ""])[:3]
+            if what in {"agent", "incompatible", "late", "notify"} and id_ in self.agents_words:
+                self.agents_words[id_].append(what)
+            if what == "joined":
+                said = self.joined.setdefault(owner, [])
+                assert not said or said[-1] != after.announced, "no agent is announced twice in a row"
+                said.append(after.announced)
+            if what in {"unsupported", "failed"}:
+                self.account(id_, what)
+            if isinstance(effect, Resume):
+                if what == "resume":
+                    assert owner not in self.resumed, "given back once"
+                    self.resumed[owner] = effect.hand_back
+                    assert effect.hand_back.reason is after.end_reason
+                    assert told_at.get(f"{owner}:ended", -1) < told_at[effect.key], "the text comes first (S126)"
+                for pending in effect.hand_back.pending:
+                    self.account(pending.message_id, "given back")
+            if isinstance(effect, SendToDesk | StopSession):
+                assert effect.session.ref in self.sessions
+            if isinstance(effect, StopSession):
+                self.closing.add(effect.session.ref.id)
+
+    def account(self, message_id, how):
+        assert message_id not in self.accounted, f"{message_id} was {self.accounted.get(message_id)}, now {how}"
+        self.accounted[message_id] = how
+
+    # The bot --------------------------------------------------------------------------------------------------
+
+    @initialize(policy=st.sampled_from(POLICIES), started=st.sampled_from([True, True, True, False]))
+    def begin(self, policy, started):
+        self.policy = policy
+        self.start(count=2, same=False, off_hours=False, downstream=False)
+        if started:
+            self.settle(succeed=True, failure=Failure.REFUSED, late=False)
+
+    @rule(count=st.integers(1, 3), same=st.booleans(), off_hours=st.booleans(), downstream=st.integers(0, 9))
+    def start(self, count, same, off_hours, downstream):
+        record = self.records.get(self.current)
+        fresh = self.next("h")
+        decision = self.feed(
+            StartRequested(
+                handoff_id=fresh,
+                conversation_id="c1",
+                connections=CONNECTIONS[:count],
+                key=record.key if same and record is not None else fresh,
+                user=EndUser(external_id="u1"),
+                title="t",
+                off_hours=off_hours,
+                downstream=downstream == 1,
+            )
+        )
+        assert decision.start is not None
+        assert (self.current == fresh) == (decision.start == "starting")
+
+    @rule(close=st.booleans(), tell=st.booleans(), flow=st.booleans(), really=NUMBERS)
+    def stop(self, close, tell, flow, really):
+        if really == 0:  # or no history would be long
+            self.feed(StopRequested(close=close, tell=tell, flow=flow))
+
+    @rule()
+    def pause(self):
+        self.feed(PauseRequested())
+
+    @rule()
+    def resume(self):
+        self.feed(ResumeRequested())
+
+    # The customer ---------------------------------------------------------------------------------------------
+
+    @rule(text=st.sampled_from(["hello", "news?", "please", "/end", None]), other=st.booleans())
+    def say(self, text, other):
+        said = self.next("m")
+        record = self.records.get(self.current)
+        taken = record is not None and record.open and not record.paused
+        message = UnknownMessage(type="hologram") if text is None else Text(text=text)
+        user = EndUser(external_id="u2") if other else None
+        if record is not None:
+            self.accepted.add(said)
+        self.feed(UserMessage(message_id=said, message=message, author=Author.user(), user=user))
+        if text == "/end" and taken:
+            self.account(said, "obeyed")
+            assert not self.records[record.id].open
+
+    # The engine -----------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.lane)
+    @rule()
+    def begin_effect(self):
+        self.begun.add(self.lane[0].key)
+
+    @precondition(lambda self: self.lane)
+    @rule(succeed=st.booleans(), failure=st.sampled_from(list(Failure)), late=st.booleans())
+    def settle(self, succeed, failure, late):
+        effect = self.lane.pop(0)
+        owner = owner_of(effect.key)
+        if isinstance(effect, StartSession):
+            if succeed:
+                self.session_made(effect)
+            else:
+                self.feed(EffectFailed(key=effect.key, failure=failure), owner)
+                if late:
+                    self.doubtful.append(effect)
+            return
+        if not succeed:
+            self.feed(EffectFailed(key=effect.key, failure=failure), owner)
+            return
+        waiting = {one.effect_key: one.message_id for one in self.records[owner].unrelayed}
+        self.feed(EffectDone(key=effect.key), owner)
+        if effect.key in waiting:
+            self.account(waiting[effect.key], "relayed")
+
+    @precondition(lambda self: self.doubtful)
+    @rule()
+    def shows_up(self):
+        self.session_made(self.doubtful.pop())
+
+    def session_made(self, effect):
+        owner = owner_of(effect.key)
+        session = session_of(effect.connection, self.next(""))
+        if effect.connection == "default/b":  # agents were quick
+            session = session_of(effect.connection, owner)
+        self.sessions.append(session.ref)
+        before = self.records[owner]
+        self.feed(EffectDone(key=effect.key, session=session, external_user=ExternalUser(id="cus")), owner)
+        record = self.records[owner]
+        if record.session is not None and record.session.ref == session.ref:
+            for event in before.early_events:
+                if event.session != session.ref and event.event_id in self.agents_words:
+                    self.agents_words[event.event_id].append("other session")
+        wanted = record.session is not None and record.session.ref == session.ref
+        kept = wanted and (record.open or record.end_reason is EndReason.MESSAGE_LEFT)
+        closed = wanted and before.open and record.end_reason in {EndReason.AGENT_CLOSED, EndReason.SESSION_GONE}
+        assert kept or closed or session.ref.id in self.closing, "no orphan is left (F03)"
+
+    @rule(seconds=st.integers(0, 40))
+    def time_passes(self, seconds):
+        self.now += timedelta(seconds=seconds)
+        for id_ in list(self.records):
+            for name, due in self.records[id_].timers.items():
+                self.feed(TimerFired(handoff_id=id_, name=name, due=due), id_)
+                if due <= self.now and self.records[id_].open:
+                    assert self.records[id_].timers.get(name) != due, "a timer fires once"
+
+    @rule(name=st.sampled_from([timer.value for timer in Timer]))
+    def an_old_timer_fires(self, name):
+        for id_, record in list(self.records.items()):
+            if id_ != self.current:
+                self.feed(TimerFired(handoff_id=id_, name=name, due=record.started_at), self.current)
+
+    # The helpdesk ---------------------------------------------------------------------------------------------
+
+    def happens(self, kind, which, **fields):
+        """Something happens in one of the sessions there are, or in one nobody has told us of yet."""
+        known = [*self.sessions, SessionRef(connection="default/b", id=f"t{self.current}")]
+        ref = known[-1 - which % len(known)]
+        id_ = self.next("e")
+        if kind is AgentMessage:
+            self.agents_words[id_] = []
+            fields["message_id"] = f"v{id_}"
+        event = kind(event_id=id_, session=ref, **fields)
+        target = self.routed(ref)
+        if target is None:
+            self.agents_words.pop(id_, None)
+            return
+        record = self.records[target]
+        decision = self.feed(AgentEvent(event=event, superseded=target != self.current), target)
+        if kind is AgentMessage and decision.ignored:
+            assert decision.ignored in NOT_SHOWN
+            own = record.session is not None and ref in {record.session.ref, *record.moved_from}
+            assert not own, "what was said in the hand-off's own session is never ignored"
+            self.agents_words[id_].append(decision.ignored)
+
+    def routed(self, ref):
+        """Find the hand-off of a session as the engine does."""
+        latest = self.records[self.current]
+        if latest.session is None or ref in {latest.session.ref, *latest.moved_from}:
+            return latest.id
+        of_it = [
+            one
+            for one in self.records.values()
+            if one.session is not None and ref in {one.session.ref, *one.moved_from}
+        ]
+        found = max(of_it, key=lambda one: (one.open, one.started_at), default=None)
+        return found.id if found is not None else None
+
+    @rule(which=NUMBERS, agent=WRITERS, at=TIMES, pin=NUMBERS)
+    def agent_says(self, which, agent, at, pin):
+        message = Location(latitude=1, longitude=2) if pin == 1 else Text(text="hello")
+        self.happens(AgentMessage, which, agent=agent, occurred_at=at, message=message)
+
+    @rule(which=NUMBERS, agent=AGENTS, at=TIMES)
+    def assigned(self, which, agent, at):
+        self.happens(AgentAssigned, which, agent=agent, occurred_at=at)
+
+    @rule(which=NUMBERS, at=TIMES)
+    def unassigned(self, which, at):
+        self.happens(AgentUnassigned, which, occurred_at=at)
+
+    @rule(which=NUMBERS, at=TIMES, reason=REASONS, moved=st.booleans())
+    def stopped(self, which, at, reason, moved):
+        target = None
+        if moved:
+            target = SessionRef(connection="default/a", id=f"t{self.next('')}")
+            self.sessions.append(target)
+        self.happens(SessionStopped, which, occurred_at=at, reason=reason, moved_to=target)
+
+    @rule(which=NUMBERS, at=TIMES)
+    def reopened(self, which, at):
+        self.happens(SessionReopened, which, occurred_at=at)
+
+    @rule(which=NUMBERS, kind=st.sampled_from([SessionChanged, AgentTyping]))
+    def hinted(self, which, kind):
+        self.happens(kind, which)
+
+    @rule(which=NUMBERS, deleted=st.booleans())
+    def changed(self, which, deleted):
+        if deleted:
+            self.happens(AgentMessageDeleted, which, message_id="v1")
+        else:
+            self.happens(MessageStatus, which, message_id="v1", status=DeliveryStatus.READ)
+
+    @rule(
+        which=NUMBERS,
+        ago=st.integers(0, 20),
+        state=st.none() | st.builds(SessionState, open=st.booleans(), agent=WRITERS, updated_at=TIMES),
+    )
+    def read(self, which, ago, state):
+        if self.sessions:
+            ref = self.sessions[-1 - which % len(self.sessions)]
+            target = self.routed(ref)
+            if target is not None:
+                began = self.now - timedelta(seconds=ago)
+                superseded = target != self.current
+                self.feed(SessionRead(session=ref, state=state, began_at=began, superseded=superseded), target)
+
+    # Always ---------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def exactly_one_owns(self):
+        for record in self.records.values():
+            assert record.owner is (Owner.BOT if record.paused else OWNERS[record.phase])
+            assert record.open or not record.paused
+        assert sum(record.open for record in self.records.values()) <= 1
+
+    @invariant()
+    def nobody_is_left_with_neither(self):
+        for record in self.records.values():
+            assert record.open != (record.id in self.resumed), "the bot knows that it is on, once it is"
+            if record.phase in {Phase.WAITING, Phase.ACTIVE}:
+                assert record.session is not None, "whoever waits, waits in a session"
+            if record.phase is Phase.STARTING:
+                assert record.start_effect in {effect.key for effect in self.lane}, "somebody is making the session"
+
+    @invariant()
+    def timers_run_where_somebody_is_waited_for(self):
+        for record in self.records.values():
+            names = set(record.timers)
+            if not record.open:
+                assert not names
+                continue
+            assert "maximum" in names
+            assert ("assignment" in names) == (record.phase is Phase.WAITING)
+            if record.phase is not Phase.ACTIVE or record.paused:
+                assert names <= {"assignment", "maximum"}
+
+    @invariant()
+    def every_accepted_message_waits_or_is_accounted_for_once(self):
+        waiting = [one.message_id for record in self.records.values() for one in record.unrelayed]
+        assert len(waiting) == len(set(waiting))
+        assert set(waiting) | set(self.accounted) == self.accepted
+        assert not set(waiting) & set(self.accounted)
+
+    @invariant()
+    def every_word_of_an_agent_is_shown_answered_told_or_not_ours(self):
+        early = {event.event_id for record in self.records.values() for event in record.early_events}
+        for id_, became in self.agents_words.items():
+            assert len(became) + (id_ in early) == 1, f"{id_}: {became}"
+
+    @invariant()
+    def joined_is_told_once_for_each_change(self):
+        for record in self.records.values():
+            assert record.announcements == len(self.joined.get(record.id, ()))
+
+
+TestConversation = Conversation.TestCase
+TestConversation.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+
+
+# Any record and any input -----------------------------------------------------------------------------------------
+
+MOMENTS = st.sampled_from(
+    [NOW, NOW + timedelta(seconds=5), datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+)
+MAYBE_MOMENTS = st.none() | MOMENTS
+REFS = st.builds(SessionRef, connection=st.sampled_from(CONNECTIONS[:2]), id=st.sampled_from(["t1", "t2"]))
+SESSIONS = st.builds(HitlSession, ref=REFS, provider=st.just("x"))
+USERS = st.builds(
+    EndUser,
+    external_id=st.sampled_from([None, "u1", "u2"]),
+    email=st.sampled_from([None, "a@x.example"]),
+    locale=st.sampled_from([None, "de-CH", "no such/tag"]),
+)
+MESSAGES = st.sampled_from(
+    [Text(text="hello"), Text(text="/end"), Location(latitude=1, longitude=2), UnknownMessage(type="hologram")]
+)
+KEYS = st.sampled_from(
+    [
+        "h1:start",
+        "h1:start:1",
+        "h1:start:x",
+        "h1:relay:m1",
+        "h1:relay1:m1",
+        "h1:stop",
+        "h1:incompatible:e1",
+        "h2:relay:m1",
+    ]
+)
+PENDING = st.builds(
+    PendingMessage,
+    message_id=st.just("m1"),
+    message=MESSAGES,
+    author=st.sampled_from([Author.user(), Author.bot()]),
+    user=st.none() | USERS,
+    received_at=MOMENTS,
+    effect_key=KEYS,
+)
+TIMERS = st.dictionaries(st.sampled_from([*(timer.value for timer in Timer), "lunch"]), MOMENTS)
+OF_SESSION = {"event_id": st.sampled_from(["e1", "e" * 200]), "session": REFS, "occurred_at": MAYBE_MOMENTS}
+EVENTS = st.one_of(
+    st.builds(AgentMessage, **OF_SESSION, message_id=st.just("v1"), agent=WRITERS, message=MESSAGES),
+    st.builds(AgentMessageDeleted, **OF_SESSION, message_id=st.just("v1")),
+    st.builds(AgentAssigned, **OF_SESSION, agent=AGENTS),
+    st.builds(AgentUnassigned, **OF_SESSION),
+    st.builds(SessionStopped, **OF_SESSION, reason=REASONS, moved_to=st.none() | REFS),
+    st.builds(SessionReopened, **OF_SESSION),
+    st.builds(SessionChanged, **OF_SESSION),
+    st.builds(AgentTyping, **OF_SESSION),
+    st.builds(MessageStatus, **OF_SESSION, message_id=st.just("v1"), status=st.just(DeliveryStatus.SENT)),
+    st.builds(Ignored, event_id=st.just("e1"), reason=st.just(IgnoredReason.BOT)),
+    st.builds(UnknownEvent, event_id=st.just("e1")),
+)
+RECORDS = st.builds(
+    Handoff,
+    id=st.just("h1"),
+    conversation_id=st.just("c1"),
+    connection=st.sampled_from(CONNECTIONS),
+    key=st.just("k1"),
+    attempt=st.integers(0, 2),
+    fallbacks=st.sampled_from([(), ("default/b",)]),
+    phase=st.sampled_from(list(Phase)),
+    paused=st.booleans(),
+    leave_message=st.booleans(),
+    policy=st.sampled_from(POLICIES),
+    user=USERS,
+    external_user=st.none() | st.just(ExternalUser(id="cus")),
+    content=st.none() | st.just(StartContent(title="t", previous=SessionRef(connection="default/a", id="t0"))),
+    session=st.none() | SESSIONS,
+    moved_from=st.lists(REFS, max_size=2).map(tuple),
+    agent=WRITERS,
+    agent_implied=st.booleans(),
+    announced=st.sampled_from([None, "", "a1"]),
+    answered=st.booleans(),
+    unrelayed=st.lists(PENDING, max_size=1).map(tuple),
+    early_events=st.lists(EVENTS, max_size=1).map(tuple),
+    started_at=MOMENTS,
+    ended_at=MAYBE_MOMENTS,
+    end_reason=st.none() | st.sampled_from(list(EndReason)),
+    facts_at=MAYBE_MOMENTS,
+    agent_at=MAYBE_MOMENTS,
+    status_at=MAYBE_MOMENTS,
+    timers=TIMERS,
+)
+INPUTS = st.one_of(
+    st.builds(
+        StartRequested,
+        handoff_id=st.just("h2"),
+        conversation_id=st.just("c1"),
+        connections=st.sampled_from([CONNECTIONS, CONNECTIONS[:1]]),
+        key=st.sampled_from(["k1", "k2"]),
+        user=USERS,
+        title=st.just("t"),
+        policy=st.none() | st.sampled_from(POLICIES),
+        off_hours=st.booleans(),
+        downstream=st.booleans(),
+    ),
+    st.builds(
+        UserMessage, message_id=st.just("m1"), message=MESSAGES, author=st.just(Author.user()), user=st.none() | USERS
+    ),
+    st.builds(AgentEvent, event=EVENTS, superseded=st.booleans()),
+    st.builds(
+        SessionRead,
+        session=REFS,
+        state=st.none()
+        | st.builds(
+            SessionState, open=st.booleans(), agent=WRITERS, updated_at=MAYBE_MOMENTS, moved_to=st.none() | REFS
+        ),
+        began_at=MOMENTS,
+    ),
+    st.builds(StopRequested, reason=REASONS, close=st.booleans(), tell=st.booleans(), flow=st.booleans()),
+    st.just(PauseRequested()),
+    st.just(ResumeRequested()),
+    st.builds(EffectDone, key=KEYS, session=st.none() | SESSIONS),
+    st.builds(EffectFailed, key=KEYS, failure=st.sampled_from(list(Failure)), detail=st.sampled_from(["", "why"])),
+    st.builds(
+        TimerFired,
+        handoff_id=st.sampled_from(["h1", "h0"]),
+        name=st.sampled_from([*(timer.value for timer in Timer), "lunch"]),
+        due=MOMENTS,
+    ),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(record=st.none() | RECORDS, asked=INPUTS, now=MOMENTS)
+def test_whatever_the_record_and_the_input_there_is_an_answer(record, asked, now):
+    decision = decide(record, asked, POLICIES[0], now)
+    assert decision == decide(record, asked, POLICIES[0], now)
+    after = decision.handoff
+    changed = after is not record
+    assert changed or decision.effects or decision.ignored
+    assert not (changed and decision.ignored)
+    keys = [effect.key for effect in decision.effects]
+    assert len(keys) == len(set(keys))
+    assert not set(keys) & set(decision.cancelled)
+    for effect in decision.effects:
+        assert parse_effect(effect.model_dump_json()) == effect
+    if after is not None:
+        assert Handoff.model_validate_json(after.model_dump_json()) == after
+    if record is not None and not record.open and after is not None and after.id == record.id:
+        assert after.phase is Phase.ENDED, "what ended stays ended"
+        assert not [effect for effect in decision.effects if effect.key == "h1:resume"]
+    resumes = [effect for effect in decision.effects if isinstance(effect, Resume) and effect.key.endswith(":resume")]
+    ended = record is not None and record.open and after is not None and not after.open
+    assert len(resumes) == ended
+    if after is not None and after.open and after.phase is not Phase.STARTING and changed and record is not None:
+        assert after.session is not None, "nobody is left waiting in a session there is none of"
+    assert not [e for e in decision.effects if isinstance(e, TellCustomer) and not isinstance(e.message, Text)] or (
+        isinstance(asked, AgentEvent | EffectDone)
+    )
