@@ -23,7 +23,7 @@ from hitl_core.bridge.policy.hours import BusinessHours
 from hitl_core.bridge.policy.languages import BUILT_IN, ENGLISH
 from hitl_core.bridge.policy.locales import PLAIN_TEXTS, LocaleTexts, by_tag, canonical, chain, is_empty, one_or_several
 from hitl_core.bridge.policy.names import Configured, is_stored, refuse_unknown, renamed
-from hitl_core.bridge.policy.overriding import lay_over, read_settings
+from hitl_core.bridge.policy.overriding import lay_over
 from hitl_core.bridge.policy.storing import read_stored
 from hitl_core.bridge.policy.texts import (
     AGENT_TEXTS,
@@ -284,14 +284,6 @@ class Policy(Configured):
 
     # Laying over ------------------------------------------------------------------------------------------------
 
-    @classmethod
-    def read(cls, settings: Mapping[str, Any]) -> Self:
-        """Read settings, such as those of a file.
-
-        :raises ConfigurationError: a field is unknown or wrong; names it, without its value.
-        """
-        return read_settings(cls, lambda: settings, "policy")
-
     def with_overrides(self, overrides: Mapping[str, Any] | None) -> Self:
         """Lay the fields of one hand-off over these; what is absent or ``None`` stays (behaviour S043, S044).
 
@@ -302,7 +294,7 @@ class Policy(Configured):
         """
         if not overrides or all(value is None for value in overrides.values()):
             return self
-        return read_settings(type(self), lambda: lay_over(self, self.locales, overrides), "hand-off policy")
+        return self.checked(lambda: lay_over(self, self.locales, overrides), "hand-off policy")
 
     # Storing ----------------------------------------------------------------------------------------------------
 

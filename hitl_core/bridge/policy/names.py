@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import ConfigDict, ValidationError, ValidationInfo, model_validator
 
 from hitl_core._model import Model
+from hitl_core.errors import ConfigurationError
 
 __all__ = ["ALIASES", "Configured", "explain", "is_stored", "near", "refuse_unknown", "renamed"]
 
@@ -106,6 +108,31 @@ class Configured(Model):
     model_config = ConfigDict(extra="forbid")
 
     what: ClassVar[str] = "field"
+    """What its names are, for errors."""
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """Read settings, such as those of a file.
+
+        :raises ConfigurationError: a name is unknown or a value wrong; names it, without its value.
+        """
+        return cls.checked(lambda: settings, re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower())
+
+    @classmethod
+    def checked(cls, settings: Callable[[], Mapping[str, Any]], of: str) -> Self:
+        """Read settings that are yet to be put together, with one kind of error for all that may be wrong with them.
+
+        :param of: what they are of, for the error.
+        :raises ConfigurationError: names what is wrong, without its value.
+        """
+        try:
+            return cls.model_validate(settings())
+        except ValidationError as error:
+            told = explain(error)
+        except ValueError as error:
+            told = str(error)
+        msg = f"{of}: {told}"
+        raise ConfigurationError(msg)
 
     @classmethod
     def named(cls, given: Mapping[Any, Any]) -> dict[str, Any]:

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hitl_core.bridge.policy.locales import LocaleTexts, by_tag
-from hitl_core.bridge.policy.names import Configured, explain, renamed
-from hitl_core.errors import ConfigurationError
+from hitl_core.bridge.policy.names import renamed
 
-__all__ = ["lay_over", "read_settings"]
-
-ConfiguredT = TypeVar("ConfiguredT", bound=Configured)
-
-
-def read_settings(model: type[ConfiguredT], settings: Callable[[], Mapping[str, Any]], what: str) -> ConfiguredT:
-    """Read settings, with one kind of error for all that may be wrong with them.
-
-    :param what: they are for, for the error.
-    :raises ConfigurationError: names the fields, without their values.
-    """
-    try:
-        return model.model_validate(settings())
-    except ValidationError as error:
-        told = explain(error)
-    except ValueError as error:
-        told = str(error)
-    msg = f"{what}: {told}"
-    raise ConfigurationError(msg)
+__all__ = ["lay_over"]
 
 
 def lay_over(
