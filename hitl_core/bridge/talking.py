@@ -21,8 +21,8 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias
 
+from hitl_core.bridge.callback_host import call_anyhow
 from hitl_core.bridge.host import Handled, StartResult
-from hitl_core.bridge.hosts import call_anyhow
 from hitl_core.errors import ConfigurationError, HitlError
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, EndUser

@@ -265,7 +265,7 @@ async def _first(host, items, after):
     item = await anext(items)
     assert after.done()
     item.done()
-    await again
+    await asyncio.wait_for(again, 5)
     return item
 
 
@@ -419,6 +419,40 @@ async def test_a_call_the_bridge_gives_up_is_not_given_to_a_consumer():
     await items.aclose()
     assert (await asyncio.wait_for(waiting, 5)).message.text == "three"
     await gone(third, waiting)
+
+
+async def test_an_item_whose_consumer_takes_longer_than_the_bridge_waits_is_given_once():
+    host = QueueHost()
+    first = say(host, "slow")
+    items = host.items()
+    item = await anext(items)
+    await gone(first)  # the bridge has lost its patience, and asks again with the same key
+    again, behind = say(host, "slow"), say(host, "behind")
+    other = asyncio.ensure_future(anext(host.items()))
+    await turns()
+    assert not again.done()
+    assert not other.done()
+    item.done()
+    await asyncio.wait_for(again, 5)
+    assert (await other).message.text == "behind"
+    await gone(behind)
+    await items.aclose()
+
+
+async def test_an_item_that_is_done_while_the_bridge_is_not_waiting_is_not_given_again():
+    host = QueueHost()
+    items = host.items()
+    for how in ("done", "failed"):
+        call = say(host, how)
+        item = await anext(items)
+        await gone(call)
+        item.done() if how == "done" else item.failed("no")
+    await asyncio.wait_for(say(host, "done"), 5)
+    assert len(host) == 0
+    again = say(host, "failed")
+    assert (await anext(items)).message.text == "failed"
+    await items.aclose()
+    await gone(again)
 
 
 async def test_an_item_made_by_hand_can_be_settled_too():
