@@ -225,7 +225,7 @@ class Books:
         return self.bots
 
 
-class Died(Exception):
+class DiedError(Exception):
     """The process ended in the middle of a step."""
 
 
@@ -245,7 +245,7 @@ class Site:
         try:
             came = await call(effect, progress, conversation_id="c1", handoff_id="h1")
         except asyncio.CancelledError:
-            raise Died from None
+            raise DiedError from None
         finally:
             made = self.desk.calls[calls_before:]
             writes = [one for one in made if one in WRITES]
@@ -271,7 +271,7 @@ class Site:
             began = self.clock.now()
             try:
                 came = await self.step(effect, progress, unwanted=unwanted)
-            except Died:
+            except DiedError:
                 known = progress if progress is not None else self.jobs.plan(effect)
                 self.clock.advance(10)  # until it is missed
                 came = self.jobs.interrupted(stored(known), began)
