@@ -160,14 +160,9 @@ class IntakeRows:
             [{"b_connection": key, "b_fence": fence} for key, fence in sorted(fences.items())],
         )
 
-    async def save_comparison(
-        self, conn: AsyncConnection, key: str, *, cursor: str | None, at: datetime | None = None
-    ) -> None:
-        """Note how far the account's changes were read, and when all is compared."""
+    async def save_comparison(self, conn: AsyncConnection, key: str, **values: str | datetime | None) -> None:
+        """Note how far the account's changes were read (``changes_cursor``), or when all is compared."""
         c = connections.c
-        values: dict[str, Any] = {"changes_cursor": cursor}
-        if at is not None:
-            values["reconciled_at"] = at
         await conn.execute(connections.update().where(c.tenant == self._tenant, c.connection == key).values(values))
 
     # Deliveries -----------------------------------------------------------------------------------------------

@@ -1,0 +1,376 @@
+"""From the helpdesk: webhook deliveries, and reading sessions where a delivery was lost or says too little.
+
+A webhook is proven, kept and answered, and nothing else (behaviour F21). What it meant is read afterwards, by the one
+worker who owns the connection just then, and written in one transaction that finds it still does. What is being read
+when a process dies is read again: events are known by their ids (F22).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from hitl_core.bridge.engine.accepting import MAX_BYTES, Acceptor
+from hitl_core.bridge.engine.committing import Committer, is_ones_own_fault
+from hitl_core.bridge.engine.drafting import Written
+from hitl_core.bridge.engine.gathering import Gatherer, Ready
+from hitl_core.bridge.engine.owning import Owned, Ownership
+from hitl_core.bridge.engine.parsing import DeliveryRead, parse
+from hitl_core.bridge.engine.queueing import Waiting
+from hitl_core.bridge.engine.reading import Claim, Comparison, SessionPages, read_session
+from hitl_core.bridge.host import Receipt
+from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.inbox import Inbox
+from hitl_core.bridge.store.intake_rows import IntakeRows
+from hitl_core.bridge.store.link_rows import LinkRows
+from hitl_core.connection import Connection
+from hitl_core.errors import StoreError
+from hitl_core.events import AgentTyping
+
+__all__ = ["Intake"]
+
+logger = logging.getLogger(__name__)
+
+_TYPING_AT_ONCE: Final = 64
+
+Brought = DeliveryRead | SessionPages
+Typing = Callable[[str, str, AgentTyping], Awaitable[None]]
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """Something being read: a delivery, a session, or what moved in the account."""
+
+    owned: Owned
+    what: Waiting | Claim | None
+    task: asyncio.Task[Brought | None] | None = None
+
+
+class Intake:
+    """The way in of one worker, for all connections of one tenant.
+
+    :param connections: by key; open ones.
+    :param worker: id of this worker.
+    :param live: gives the ids of the workers that live, this one among them; what another one owns is theirs.
+    :param touched: takes the ids of conversations with something new to decide on.
+    :param typing: takes (conversation, hand-off, event) while an agent is typing.
+    :param reconcile_seconds: how often all that is open is compared with the helpdesk; ``None`` for only when a
+        connection is taken over, as at the start.
+    :param concurrency: deliveries of one connection that are read at a time, and four times as many as sessions.
+    :param max_bytes: longest body of a webhook.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inbox: Inbox,
+        tenant: str,
+        connections: Mapping[str, Connection],
+        *,
+        worker: str,
+        live: Callable[[], frozenset[str]],
+        touched: Callable[[Iterable[str]], None],
+        typing: Typing,
+        reconcile_seconds: float | None = 300.0,
+        concurrency: int = 16,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._store = store
+        self._touched = touched
+        self._typing = typing
+        rows, links = IntakeRows(store, tenant, worker), LinkRows(tenant)
+        every = None if reconcile_seconds is None else timedelta(seconds=reconcile_seconds)
+        self._rows = rows
+        self._acceptor = Acceptor(inbox, store.clock, max_bytes=max_bytes)
+        self._ownership = Ownership(store, rows, connections, worker=worker, live=live, every=every)
+        self._gatherer = Gatherer(store, rows, links, deliveries=concurrency, sessions=max(1, concurrency // 4))
+        self._comparison = Comparison(store, rows, links)
+        self._committer = Committer(store, tenant, rows, links)
+        self._jobs: set[_Job] = set()
+        self._finished: list[_Job] = []
+        self._typing_now: set[asyncio.Task[None]] = set()
+        self._rescan = False
+        self._database_lost = False
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.awake = asyncio.Event()
+        """Set when :meth:`work` has something to do; it clears it itself."""
+
+    @property
+    def owned(self) -> frozenset[str]:
+        """Keys of the connections this worker reads."""
+        return frozenset(self._ownership.owned)
+
+    # In -------------------------------------------------------------------------------------------------------
+
+    async def receive(
+        self,
+        connection: Connection,
+        *,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        method: str = "POST",
+        path: str = "/",
+        query: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Prove and keep a delivery, and say what to answer the helpdesk; the work is done afterwards."""
+        receipt = await self._acceptor.receive(
+            connection, headers=headers, body=body, method=method, path=path, query=query
+        )
+        owned = self._ownership.owned.get(connection.key)
+        if receipt.accepted and owned is not None:
+            owned.fresh = True
+            self.awake.set()
+        return receipt
+
+    def wake(self) -> None:
+        """Look at everything again soon: sessions are wanted, or parked deliveries were released."""
+        self._rescan = True
+        self.awake.set()
+
+    async def poll(self) -> None:
+        """Take connections nobody has, and find out what nobody has told us; never raises for a lost database."""
+        if self._closing:
+            return
+        try:
+            async with self._store.read() as conn:
+                free = await self._ownership.refresh(conn)
+                for owned in list(self._ownership.owned.values()):
+                    await self._gatherer.rescan(conn, owned)
+            if free:
+                async with self._store.write() as conn:
+                    taken = await self._ownership.take(conn, free)
+                self._ownership.keep(taken)
+                async with self._store.read() as conn:
+                    for owned in taken:
+                        await self._gatherer.rescan(conn, owned)
+        except StoreError as error:
+            self._lose_database(error)
+            return
+        if self._database_lost:
+            logger.info("the database is back; the intake goes on")
+            self._database_lost = False
+            for owned in self._ownership.owned.values():
+                owned.compare = True  # webhooks may have been turned away that nobody sends again
+        self.awake.set()
+
+    # Work -----------------------------------------------------------------------------------------------------
+
+    async def work(self) -> bool:
+        """Read all that can be read now, and what comes in meanwhile; what is slow holds up nothing but its session.
+
+        :returns: whether anything was done.
+        """
+        if not self._idle.is_set():
+            self.awake.set()  # for the call that is under way
+            return False
+        self._idle.clear()
+        did = False
+        try:
+            while not (self._database_lost or self._closing):
+                self.awake.clear()
+                await self._begin()
+                if not self._jobs and not self._typing_now and not self.awake.is_set():
+                    break
+                await self.awake.wait()
+                await asyncio.sleep(0)  # what ends in the same moment is written together
+                if self._finished:
+                    did = True
+                    await self._end()
+        except StoreError as error:
+            self._lose_database(error)
+        finally:
+            await self._abandon()
+            self._idle.set()
+        return did
+
+    async def aclose(self) -> None:
+        """Stop working, and let others take the connections at once."""
+        self._closing = True
+        self.awake.set()
+        await self._idle.wait()
+        for task in self._typing_now:
+            task.cancel()
+        await asyncio.gather(*self._typing_now, return_exceptions=True)
+        fences = {owned.key: owned.fence for owned in self._ownership.owned.values()}
+        self._ownership.owned.clear()
+        if not fences:
+            return
+        try:
+            async with self._store.write() as conn:
+                await self._rows.give_back(conn, fences)
+        except StoreError as error:
+            logger.warning("connections could not be given back, others will find out by the lease: %s", error)
+
+    # Beginning ------------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Start reading whatever can be read."""
+        owned = list(self._ownership.owned.values())
+        ready: list[Ready] = []
+        held = []
+        rescan, self._rescan = self._rescan, False
+        now = self._store.clock.now()
+        try:
+            if rescan or any(one.has_work(now) for one in owned):
+                async with self._store.read() as conn:
+                    for one in owned:
+                        if rescan:
+                            await self._gatherer.rescan(conn, one)
+                        ready += await self._gatherer.deliveries(conn, one)
+                        rows = await self._gatherer.wanted(conn, one)
+                        if rows:
+                            held.append((one, rows))
+        except BaseException:
+            self._rescan = self._rescan or rescan
+            for each in ready:
+                each.owned.lines.again(each.waiting, each.waiting.not_before)
+            for one, rows in held:
+                for row in rows:
+                    one.lines.let_go(row.session_id)
+            raise
+        for each in ready:
+            each.owned.parsing += 1
+            self._start(_Job(each.owned, each.waiting), self._parse(each))
+        for one in owned:
+            if one.compare and one.can_read and not one.comparing and (one.compare_after or now) <= now:
+                one.compare, one.comparing = False, True
+                self._start(_Job(one, None), self._compare(one))
+        for one, claim in await self._gatherer.claim(held) if held else ():
+            one.reading += 1
+            self._start(_Job(one, claim), read_session(one, claim, self._store.clock))
+
+    def _start(self, job: _Job, work: Awaitable[Brought | None]) -> None:
+        async def run() -> Brought | None:
+            return await work
+
+        def ended(_: object) -> None:
+            self._finished.append(job)
+            self.awake.set()
+
+        self._jobs.add(job)
+        job.task = asyncio.create_task(run())
+        job.task.add_done_callback(ended)
+
+    async def _parse(self, ready: Ready) -> DeliveryRead:
+        if ready.read:
+            return await parse(ready.owned, ready.waiting, ready.known, self._store.clock)
+        cursors = {id_: known.cursor for id_, known in ready.known.items()}
+        return DeliveryRead(ready.owned, ready.waiting, ready.named, cursors)
+
+    async def _compare(self, owned: Owned) -> None:
+        try:
+            await self._comparison.run(owned)
+        except BaseException:
+            owned.compare = True
+            raise
+        finally:
+            owned.comparing = False
+
+    # Ending ---------------------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        """Write what was read."""
+        finished, self._finished = self._finished, []
+        brought: list[Brought] = []
+        jobs: list[_Job] = []
+        for job in finished:
+            assert job.task is not None  # noqa: S101 - it has ended
+            if job.what is None:
+                self._jobs.discard(job)
+            result = job.task.result()
+            if result is not None:
+                brought.append(result)
+                jobs.append(job)
+        if not brought:
+            return
+        try:
+            self._note(jobs, await self._committer.commit(brought))
+        except StoreError as error:
+            if not is_ones_own_fault(error):
+                raise
+            for job, one in zip(jobs, brought, strict=True):
+                await self._alone(job, one)
+
+    async def _alone(self, job: _Job, one: Brought) -> None:
+        """Write one thing on its own: a row the database refuses must not cost its neighbours."""
+        try:
+            written = await self._committer.commit([one])
+        except StoreError as error:
+            if not is_ones_own_fault(error):
+                raise
+            written = await self._committer.refuse(one)
+        self._note([job], written)
+
+    def _note(self, jobs: Sequence[_Job], written: Written) -> None:
+        """Note what was written."""
+        for job in jobs:
+            self._jobs.discard(job)
+            job.owned.look = True
+            if isinstance(job.what, Claim):
+                job.owned.reading -= 1
+                job.owned.lines.let_go(job.what.session.id)
+            else:
+                job.owned.parsing -= 1
+        for owned in written.lost:
+            self._ownership.lose(owned)
+        for one in written.settled:
+            one.owned.lines.drop(one.waiting)
+        for one, at in written.again:
+            if one.failed is not None:
+                one.waiting.attempts = one.failed.attempts
+                one.waiting.stored_parked = False
+            one.owned.lines.again(one.waiting, at)
+        for one, sessions in written.parked:
+            one.waiting.stored_parked = True
+            one.waiting.seen = frozenset(one.known)
+            one.owned.lines.park(one.waiting, sessions)
+        if written.touched:
+            self._touched(written.touched)
+        for conversation_id, handoff_id, event in written.typing:
+            self._tell_typing(conversation_id, handoff_id, event)
+
+    def _tell_typing(self, conversation_id: str, handoff_id: str, event: AgentTyping) -> None:
+        if len(self._typing_now) >= _TYPING_AT_ONCE:
+            return  # whoever takes it is too slow for what is only good for a moment
+
+        async def tell() -> None:
+            try:
+                await self._typing(conversation_id, handoff_id, event)
+            except Exception as error:  # noqa: BLE001 - the host's code; nothing depends on it
+                logger.warning("that an agent is typing could not be shown (%s)", type(error).__name__)
+
+        def told(task: asyncio.Task[None]) -> None:
+            self._typing_now.discard(task)
+            self.awake.set()
+
+        task = asyncio.create_task(tell())
+        self._typing_now.add(task)
+        task.add_done_callback(told)
+
+    async def _abandon(self) -> None:
+        """Put back what is being read: it is as if nobody had begun."""
+        tasks = [job.task for job in self._jobs if job.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for job in self._jobs:
+            job.owned.look = True
+            if isinstance(job.what, Claim):
+                job.owned.reading -= 1
+                job.owned.lines.let_go(job.what.session.id)
+            elif isinstance(job.what, Waiting):
+                job.owned.parsing -= 1
+                job.owned.lines.again(job.what, job.what.not_before)
+        self._jobs.clear()
+        self._finished.clear()
+
+    def _lose_database(self, error: StoreError) -> None:
+        if not self._database_lost:
+            logger.error("the intake stands still until the next poll: %s", error)
+        self._database_lost = True
