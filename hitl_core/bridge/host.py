@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, TypeAlias
 
 from hitl_core._model import Model
-from hitl_core.bridge.records import HandBack, Handoff
+from hitl_core.bridge.handoff.records import HandBack, Handoff
 from hitl_core.events import Event
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author
@@ -30,14 +30,15 @@ class Notice(Model):
 class Host(Protocol):
     """The bot, as the bridge sees it.
 
-    Calls for one conversation come one after the other, in the order the customer should see them. A call that raises
-    is repeated with the same ``key``: show what carries a known key once.
+    Calls for one conversation come one after the other, in the order the customer should see them. A call that raises,
+    takes longer than 30 seconds, or whose process dies is repeated with the same ``key``: show what carries a known key
+    once. :mod:`hitl_core.bridge.hosts` has two that are ready.
     """
 
     async def send(self, conversation_id: str, message: AnyMessage, sender: Author, *, key: str) -> None:
         """Show a message to the customer.
 
-        :param message: media may carry a ``ref``; open it with :meth:`MemoryBridge.open_attachment`.
+        :param message: media may carry a ``ref``; open it with :meth:`Bridge.open_attachment`.
         :param sender: an agent, or ``system`` for the bridge's own texts.
         """
         ...
@@ -58,21 +59,22 @@ StartStatus: TypeAlias = Literal[
 
 ``started``: the ticket exists. ``starting``: it is being made. ``already_active``: another hand-off of this
 conversation is open. ``replay``: this very start was made before and has ended; nothing was done. ``not_allowed``:
-the helpdesk refuses this bot (credentials, right, plan, or not connected). ``unavailable``: the helpdesk could not be
-reached, nothing was made. ``failed``: it refused, or nobody can tell.
+the helpdesk refuses this bot (credentials, right, plan, or not connected), or the conversation is itself a helpdesk's
+session. ``unavailable``: no helpdesk could be reached, nothing was made, or nobody is there at this hour. ``failed``:
+it was refused, or nobody can tell.
 """
 
 
 class StartResult(Model):
     """The answer to a start.
 
-    :param handoff: the hand-off it made or found.
+    :param handoff: the hand-off it made or found; ``None`` when there is none, or nobody has got round to it yet.
     :param session: the ticket, once it exists.
     :param detail: what went wrong and what to do next; holds no secret and no customer's words.
     """
 
     status: StartStatus
-    handoff: Handoff
+    handoff: Handoff | None = None
     session: HitlSession | None = None
     detail: str | None = None
 
@@ -89,7 +91,7 @@ class Handled(Model):
 class Receipt(Model):
     """The answer to a webhook.
 
-    :param accepted: whether it is proven and remembered.
+    :param accepted: whether it is proven and kept.
     :param reply: what to answer the helpdesk, now.
     """
 

@@ -114,6 +114,12 @@ def blank_url(backend, request, tmp_path):
 
 
 @pytest.fixture
+def clocked_store():
+    """The class of ``store``, to make others of."""
+    return ClockedStore
+
+
+@pytest.fixture
 async def store(database_url, clock):
     """An open store whose every time is the test's clock."""
     async with ClockedStore(database_url, clock=clock, key=KEY) as store:

@@ -210,7 +210,7 @@ async def test_the_bot_gets_what_was_said_and_goes_on_s126():
 
 
 @pytest.mark.parametrize("flow", [True, False])
-async def test_a_bot_that_does_not_have_the_conversation_any_more_stays_silent_s130(flow):
+async def test_a_bot_that_does_not_have_the_conversation_any_more_stays_silent(flow):
     at = Stage()
     at.books.said, at.books.bots = SAID, False
     await at.step(resume(continue_flow=flow))

@@ -17,6 +17,7 @@ from hitl_core.bridge.engine.lanes import OpenEffect
 from hitl_core.bridge.engine.progress import Advance, Hold, Progress
 from hitl_core.bridge.handoff.effects import SendToDesk, StartSession
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
+from hitl_core.bridge.store.tables import EffectState
 from hitl_core.clock import Clock
 from hitl_core.context import deadline_of_call
 from hitl_core.errors import HitlError
@@ -26,7 +27,6 @@ __all__ = ["Attempts"]
 logger = logging.getLogger(__name__)
 
 _HOST: Final = ""
-_MOST_MERGED: Final = 20
 _UNKNOWN_WAIT: Final = 60.0
 _HOLD: Final = 60.0
 
@@ -104,25 +104,37 @@ class Attempts:
             return Progress()
         what = effect.effect
         if isinstance(what, SendToDesk) and desk.merges and desk.mergeable(what):
-            self._merge(conversation, effect, desk)
-            if effect.members:
-                return desk.plan_merged([what, *(member.effect for member in effect.members)])  # type: ignore[list-item]  # all are sends
+            return desk.plan_merged([what, *self._merge(conversation, effect, what, desk)])
         return desk.plan(what)
 
     @staticmethod
-    def _merge(conversation: Conversation, leader: OpenEffect, desk: DeskJobs) -> None:
+    def _merge(conversation: Conversation, leader: OpenEffect, first: SendToDesk, desk: DeskJobs) -> list[SendToDesk]:
         """Send quick messages of a customer as one, where the helpdesk's limits ask for it (behaviour F38)."""
-        first = leader.effect
-        if leader.members or not isinstance(first, SendToDesk):
-            return
-        for effect in conversation.lanes.followers(leader):
-            what = effect.effect
-            fits = isinstance(what, SendToDesk) and desk.mergeable(what) and effect.merged_into is None
-            if not fits or len(leader.members) + 1 >= _MOST_MERGED or not desk.may_join(first, what):
-                return
+        behind = list(conversation.lanes.followers(leader))
+        sends = [first]
+        for effect in behind:
+            if not isinstance(effect.effect, SendToDesk) or not desk.may_join(first, effect.effect):
+                break
+            sends.append(effect.effect)
+        joined = desk.merge_count(sends) - 1
+        for effect in behind[:joined]:
             effect.merged_into = leader
             leader.members.append(effect)
             conversation.lanes.touch(effect)
+        return sends[1 : joined + 1]
+
+    def interrupt(self, effect: OpenEffect, now: datetime) -> None:
+        """Go on with an effect whose attempt was begun and never ended, as its process died."""
+        jobs = self._desks.get(effect.connection) if effect.connection is not None else self._host
+        progress = effect.progress or Progress()
+        began = effect.attempting_at or now
+        if jobs is None:
+            came = Advance(progress=progress.model_copy(update={"unclear_since": began}), verdict="again")
+        else:
+            came = jobs.interrupted(progress, began)
+        effect.progress = came.progress
+        effect.state = EffectState.WAITING
+        effect.not_before = now + timedelta(seconds=came.wait) if came.wait > 0 else None
 
     def refusal(self, effect: OpenEffect, error: HitlError) -> Advance:
         """Return what an effect came to that cannot be carried out at all."""

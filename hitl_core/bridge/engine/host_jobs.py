@@ -15,7 +15,7 @@ from hitl_core.bridge.engine.writes import grown
 from hitl_core.bridge.handoff.effects import AnyEffect, NotifyBot, Resume, TellCustomer
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.handoff.records import HandBack
-from hitl_core.bridge.hosting import Host, Notice
+from hitl_core.bridge.host import Host, Notice
 from hitl_core.clock import Clock
 from hitl_core.errors import HitlError, StoreError
 from hitl_core.events import AgentMessageDeleted, AgentMessageUpdated

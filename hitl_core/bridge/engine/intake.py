@@ -8,6 +8,7 @@ when a process dies is read again: events are known by their ids (F22).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ class Intake:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._store = store
+        self._connections = connections
         self._touched = touched
         self._typing = typing
         rows, links = IntakeRows(store, tenant, worker), LinkRows(tenant)
@@ -110,7 +112,7 @@ class Intake:
 
     async def receive(
         self,
-        connection: Connection,
+        connection: Connection | str,
         *,
         headers: Mapping[str, str] | Iterable[tuple[str, str]],
         body: bytes,
@@ -118,7 +120,11 @@ class Intake:
         path: str = "/",
         query: Mapping[str, str] | None = None,
     ) -> Receipt:
-        """Prove and keep a delivery, and say what to answer the helpdesk; the work is done afterwards."""
+        """Prove and keep a delivery, and say what to answer the helpdesk; the work is done afterwards.
+
+        :param connection: one of ours, or its key.
+        """
+        connection = self._connections[connection] if isinstance(connection, str) else connection
         receipt = await self._acceptor.receive(
             connection, headers=headers, body=body, method=method, path=path, query=query
         )
@@ -132,6 +138,12 @@ class Intake:
         """Look at everything again soon: sessions are wanted, or parked deliveries were released."""
         self._rescan = True
         self.awake.set()
+
+    async def wanted(self, seconds: float) -> None:
+        """Return once :meth:`work` has something to do, or so many seconds have passed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.awake.wait()
 
     async def poll(self) -> None:
         """Take connections nobody has, and find out what nobody has told us; never raises for a lost database."""

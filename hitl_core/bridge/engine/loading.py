@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from hitl_core.bridge.engine.conversation import Conversation, GivenInput, Letter
@@ -27,7 +26,6 @@ __all__ = [
     "handoff_of",
     "handoff_row",
     "input_of",
-    "interrupt",
     "new_effect",
     "new_handoff",
 ]
@@ -37,7 +35,7 @@ logger = logging.getLogger(__name__)
 _ATTEMPTED: Final = timedelta(hours=1)
 _UNREADABLE: Final = "this version cannot read it; replay it once every worker has the newer version"
 
-Row = sa.Row[Any]
+Row = Any  # of the columns that were asked for
 
 
 def input_of(row: Row) -> GivenInput:
@@ -54,10 +52,16 @@ def handoff_of(row: Row) -> Handoff:
     return record.model_copy(update={"policy": Policy.from_stored(row.policy)})
 
 
-def effects_of(conversation: Conversation, rows: Iterable[Row], ours: Callable[[str], bool]) -> None:
+def effects_of(
+    conversation: Conversation,
+    rows: Iterable[Row],
+    ours: Callable[[str], bool],
+    interrupt: Callable[[OpenEffect], None],
+) -> None:
     """Put the open effects of a conversation into its lanes.
 
     :param ours: whether the attempt of an effect is one that this worker is making, or has just made.
+    :param interrupt: goes on with one that nobody is making any more.
     """
     leaders: dict[str, str] = {}
     for row in rows:
@@ -95,16 +99,6 @@ def effects_of(conversation: Conversation, rows: Iterable[Row], ours: Callable[[
         if effect.state is EffectState.ATTEMPTING and not ours(effect.key):
             interrupt(effect)
             conversation.lanes.touch(effect)
-
-
-def interrupt(effect: OpenEffect) -> None:
-    """Note that whoever attempted it died: nobody knows whether it took place."""
-    effect.state = EffectState.WAITING
-    effect.not_before = None
-    progress = effect.progress or Progress()
-    if effect.connection is not None and progress.unclear_since is None:
-        progress = progress.model_copy(update={"unclear_since": effect.attempting_at})
-    effect.progress = progress
 
 
 # Rows -------------------------------------------------------------------------------------------------------------

@@ -187,8 +187,13 @@ class Turns:
         for row in await self.rows.open_effects(conn, list(unknown)):
             effects[row.conversation_id].append(row)
             needed.add(row.handoff_id)
+        now = self._store.clock.now()
+
+        def interrupt(effect: OpenEffect) -> None:
+            self._attempts.interrupt(effect, now)
+
         for id_, conversation in unknown.items():
-            loading.effects_of(conversation, effects[id_], self._ours(conversation))
+            loading.effects_of(conversation, effects[id_], self._ours(conversation), interrupt)
         if needed:
             for row in await self.rows.handoffs(conn, needed):
                 unknown[row.conversation_id].handoffs[row.id] = loading.handoff_of(row)

@@ -23,7 +23,7 @@ from hitl_core.bridge.engine.turns import Came, Committed, Turns
 from hitl_core.bridge.handoff.inputs import TimerFired
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import Store
-from hitl_core.bridge.store.inbox import Inbox, input_row
+from hitl_core.bridge.store.inbox import input_row
 from hitl_core.bridge.store.tables import connections, inputs, timers, workers
 from hitl_core.errors import StoreError
 
@@ -48,8 +48,7 @@ class Worker:
         store: Store,
         tenant: str,
         *,
-        inbox: Inbox,
-        attempts_of: Callable[[Callable[[], datetime | None]], Attempts],
+        attempts_of: Callable[[str, Callable[[], datetime | None]], Attempts],
         policy: Policy,
         lease: float = 10.0,
         listener: Callable[[Committed], None] = lambda done: None,
@@ -57,12 +56,11 @@ class Worker:
         self.id = uuid.uuid4().hex
         self._store = store
         self._tenant = tenant
-        self._inbox = inbox
         self._lease = timedelta(seconds=lease)
         self._listener = listener
         self._alive: frozenset[str] = frozenset({self.id})
         self._seen_at: datetime | None = None
-        self.attempts = attempts_of(self._lease_ends)
+        self.attempts = attempts_of(self.id, self._lease_ends)
         self._turns = Turns(
             store, tenant, worker=self.id, live=lambda: self._alive, attempts=self.attempts, policy=policy
         )
@@ -73,6 +71,8 @@ class Worker:
         self._turning = False
         self.wake = asyncio.Event()
         """Set when there is something to be done."""
+        self.hinted = False
+        """Another process has accepted something: poll at once."""
 
     def live(self) -> frozenset[str]:
         """Return the ids of the workers that live, this one among them."""

@@ -27,7 +27,7 @@ __all__ = ["TurnRows"]
 _OPEN_EFFECT: Final = sa.text("hitl_outbox.state < 2")
 _OPEN_INPUT: Final = sa.text("hitl_inputs.state = 0")
 
-Row = sa.Row[Any]
+Row = Any  # of the columns that were asked for
 
 
 class TurnRows:

@@ -112,29 +112,29 @@ class _Api:
         """Return the browser's conversation so far; begin one when it has none."""
         found = self._chat.conversations.by_token(request.cookies.get(COOKIE))
         if found is not None:
-            return JSONResponse(self._state(found))
-        return self._begun(request, *self._chat.begin())
+            return JSONResponse(await self._state(found))
+        return await self._begun(request, *self._chat.begin())
 
     async def new(self, request: Request) -> Response:
         """Leave the conversation and begin another."""
         _check_origin(request)
         before = self._chat.conversations.by_token(request.cookies.get(COOKIE))
-        return self._begun(request, *await self._chat.renew(before))
+        return await self._begun(request, *await self._chat.renew(before))
 
-    def _begun(self, request: Request, token: str, conversation: Conversation) -> Response:
+    async def _begun(self, request: Request, token: str, conversation: Conversation) -> Response:
         _limit(self._beginnings, request.client.host if request.client else "")
-        answer = JSONResponse(self._state(conversation))
+        answer = JSONResponse(await self._state(conversation))
         path = request.scope.get("root_path") or "/"
         answer.set_cookie(COOKIE, token, max_age=_YEAR, path=path, httponly=True, samesite="strict")
         return answer
 
-    def _state(self, conversation: Conversation) -> dict[str, Any]:
+    async def _state(self, conversation: Conversation) -> dict[str, Any]:
         return {
             "conversation": conversation.id,
             "name": conversation.customer.name,
             "records": [dict(zip(("event", "data"), record_json(each), strict=True)) for each in conversation.records],
             "cursor": len(conversation.records),
-            "status": self._chat.status(conversation),
+            "status": await self._chat.status(conversation),
             "limits": {"text": MAX_TEXT, "file": MAX_FILE, "types": sorted(SAFE_IMAGES)},
         }
 
@@ -249,7 +249,7 @@ class _Api:
                         cursor = record.number
                         event, data = record_json(record)
                         frames.append(_frame(event, data, cursor))
-                    if status != (status := self._chat.status(conversation)):
+                    if status != (status := await self._chat.status(conversation)):
                         frames.append(_frame("status", status))
                     left = conversation.agent_typing_until - self._chat.clock.monotonic()
                     now_typing = {"typing": left > 0, "name": status["agent"]}

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 import hitl_core as hitl
-from hitl_core.bridge import EndReason, HandBack, MemoryBridge, Notice, Owner, Policy
+from hitl_core.bridge import Bridge, EndReason, HandBack, Notice, Owner, Policy
 from hitl_core.clock import Clock
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Role as AuthorRole
@@ -38,7 +38,7 @@ class Chat:
     def __init__(self, conversations: Conversations, clock: Clock) -> None:
         self.conversations = conversations
         self.clock = clock
-        self.bridge: MemoryBridge | None = None
+        self.bridge: Bridge | None = None
         self.closing = False
 
     def close(self) -> None:
@@ -89,9 +89,9 @@ class Chat:
         if self.bridge is not None:
             await self.bridge.user_typing(conversation.id, typing=typing)
 
-    def status(self, conversation: Conversation) -> dict[str, Any]:
+    async def status(self, conversation: Conversation) -> dict[str, Any]:
         """Say who answers the customer now."""
-        handoff = self.bridge.handoff(conversation.id) if self.bridge else None
+        handoff = await self.bridge.handoff(conversation.id) if self.bridge else None
         if handoff is None or not handoff.open:
             return {"owner": Owner.BOT.value, "agent": None}
         name = (handoff.agent.name or handoff.policy.agent_fallback_name) if handoff.agent else None
@@ -102,12 +102,12 @@ class Chat:
     async def _answer(self, conversation: Conversation, entry: Entry, reply: Reply) -> None:
         if reply.escalate is not None:
             await self._escalate(conversation, entry, reply.escalate)
-        elif reply.text is not None and self._bot_has(conversation):
+        elif reply.text is not None and await self._bot_has(conversation):
             conversation.add("bot", hitl.Text(text=reply.text), hitl.Author.bot(BOT_NAME))
 
-    def _bot_has(self, conversation: Conversation) -> bool:
+    async def _bot_has(self, conversation: Conversation) -> bool:
         """Whether the bot may speak; asked right before it does."""
-        return self.bridge is None or self.bridge.owner(conversation.id) is Owner.BOT
+        return self.bridge is None or not await self.bridge.silent(conversation.id)
 
     async def _escalate(self, conversation: Conversation, entry: Entry, reason: str) -> None:
         if self.bridge is None:
@@ -141,7 +141,7 @@ class Chat:
             return
         conversation.bot.misses = 0
         conversation.wake()
-        if not hand_back.continue_flow or not self._bot_has(conversation):
+        if not hand_back.continue_flow or not await self._bot_has(conversation):
             return
         if hand_back.reason is not EndReason.START_FAILED:
             conversation.add("bot", hitl.Text(text=_BACK), hitl.Author.bot(BOT_NAME), key)

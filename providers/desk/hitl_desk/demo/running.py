@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from hitl_core import Connection, HitlError, NotConnectedError, SessionRef, StopReason, connect
-from hitl_core.bridge import MemoryBridge, Notice
+from hitl_core.bridge import Bridge, Notice, Store
 from hitl_core.clock import SystemClock
 from hitl_core.listening import listen, url_of
 from hitl_core.netguard import AddressPolicy
@@ -141,8 +141,9 @@ async def _bot(desk: Desk, chat: Chat, base_url: str, netloc: str) -> AsyncItera
                 downloads=AddressPolicy(allow=frozenset({netloc})),
             )
         )
+        store = await stack.enter_async_context(Store(f"sqlite:///{desk.settings.data_dir / 'bridge.db'}"))
         bridge = await stack.enter_async_context(
-            MemoryBridge({"desk": connection}, chat, POLICY, chat.clock, reconcile_seconds=30.0)
+            Bridge({"desk": connection}, chat, store, POLICY, reconcile_seconds=30.0)
         )
         try:
             await connection.register_webhook(f"{base_url}/chat/webhooks/desk")
@@ -204,7 +205,7 @@ async def _watch_typing(desk: Desk, chat: Chat, connection: Connection, bot_id: 
                 if event.get("type") != "agent.typing":
                     continue
                 conversation_id = event["data"]["ticket"].get("external_id") or ""
-                handoff = chat.bridge.handoff(conversation_id) if chat.bridge else None
+                handoff = await chat.bridge.handoff(conversation_id) if chat.bridge else None
                 if handoff is None or handoff.session is None or not handoff.open:
                     continue
                 typing = translate({"id": "typing", **event}, connection=connection.key)
