@@ -56,6 +56,7 @@ class Desk(MemoryHelpdesk):
         self.keys_tried = []
         self.state = None
         self.warnings = ()
+        self.garbled = False
 
     def may(self, **capabilities):
         self.capabilities = self.capabilities.model_copy(update=capabilities)
@@ -133,7 +134,10 @@ class Account(MemoryProvider):
             self._desk.calls.append("send_message")
             return calls.SentMessage(ids=(f"{request.session.id}-sent-{known.index(request.key) + 1}",))
         sent = await super().add_message(request)
-        return sent.model_copy(update={"state": self._desk.state})
+        sent = sent.model_copy(update={"state": self._desk.state})
+        if self._desk.garbled:
+            del sent.__dict__["ids"]
+        return sent
 
     @hookimpl
     async def find_session(self, request):

@@ -196,6 +196,7 @@ async def test_an_account_that_refuses_us_is_held_and_no_attempt_is_burned(error
         at.desk.fail("before", DOWN)
         for _ in range(5):
             at.desk.fail("before", error)
+        at.desk.fail("before", DOWN)  # the time it was held for does not count
         came = await at.run(send(at.desk.open_ticket()))
         assert came.verdict == "done"
         held = at.seen[1:6]
@@ -283,6 +284,27 @@ async def test_what_stays_unclear_is_repeated_where_the_provider_wants_that():
         assert (await at.run(send(desk.open_ticket()))).verdict == "done"
         assert (at.clock.now() - began).total_seconds() >= 60
         assert desk.writes() == ["send_message"] * 2
+
+
+async def test_what_is_repeated_blindly_and_unclear_again_is_searched_for_two_minutes_again():
+    desk = Desk()
+    desk.may(unresolved="resend")
+    async with site(desk) as at:
+        for _ in range(3):
+            desk.fail("before", LOST)
+        desk.answers = [calls.Inconclusive()] * 20
+        began = at.clock.now()
+        assert (await at.run(send(desk.open_ticket()))).verdict == "done"
+        assert desk.writes() == ["send_message"] * 4
+        assert (at.clock.now() - began).total_seconds() >= 180
+
+
+async def test_what_is_refused_after_the_search_found_nothing_is_refused():
+    async with site() as at:
+        at.desk.fail("before", LOST)
+        at.desk.fail("before", InvalidRequestError("no"))
+        came = await at.run(send(at.desk.open_ticket()))
+        assert came.report.failure is Failure.REFUSED
 
 
 async def test_a_helpdesk_that_is_down_tells_nobody_so_it_is_waited_for():
@@ -384,6 +406,20 @@ async def test_a_key_the_helpdesk_may_have_forgotten_is_not_repeated():
         assert desk.writes() == ["send_message"]
 
 
+async def test_a_key_is_as_old_as_its_first_attempt():
+    desk = Desk()
+    desk.blind()
+    desk.may(idempotent=KEYED)
+    desk.limited(key_seconds=60)
+    async with site(desk) as at:
+        for _ in range(50):
+            desk.fail("before", LOST)
+        began = at.clock.now()
+        came = await at.run(send(desk.open_ticket()))
+        assert came.report.failure is Failure.UNRESOLVED
+        assert (at.clock.now() - began).total_seconds() <= 64
+
+
 async def test_a_provider_may_want_it_resent_without_search_and_key():
     desk = Desk()
     desk.blind()
@@ -474,6 +510,16 @@ async def test_whoever_takes_over_gives_the_helpdesk_time_to_show_what_it_took()
         assert at.jobs.interrupted(earlier, at.clock.now()).progress == earlier
 
 
+async def test_patience_is_counted_from_an_attempt_of_which_nothing_else_is_known():
+    async with site() as at:
+        at.desk.answers = [calls.Inconclusive()]
+        effect = send(at.desk.open_ticket())
+        began = at.clock.now()
+        at.clock.advance(10)
+        came = await at.step(effect, Progress(unclear_since=began))
+        assert (came.verdict, came.progress.began_at) == ("again", began)
+
+
 async def test_cancellation_is_let_through():
     async with site() as at:
         at.desk.fail("before", asyncio.CancelledError())
@@ -515,9 +561,10 @@ async def test_dying_while_a_participant_is_made_known_leaves_nothing_unclear():
         assert at.desk.calls == ["create_user", "send_message"]
 
 
-async def test_a_participant_the_helpdesk_refuses_still_gets_through_f08():
+@pytest.mark.parametrize("error", [InvalidRequestError("no such people"), NotFoundError("no such people")])
+async def test_a_participant_the_helpdesk_refuses_still_gets_through_f08(error):
     async with site() as at:
-        at.desk.user_failures = [InvalidRequestError("no such people")]
+        at.desk.user_failures = [error]
         effect = send(at.desk.open_ticket(), author=Author.user(name="Bob"), user=BOB)
         came = await at.run(effect)
         assert came.verdict == "done"
@@ -618,6 +665,16 @@ async def test_a_step_never_raises_whatever_our_own_books_do(caplog):
         assert at.desk.calls == ["create_user", "send_message"]
         assert "a customer's words" not in caplog.text
         assert "KeyError" in caplog.text
+
+
+async def test_an_answer_nobody_can_read_does_not_double_the_message_f37(caplog):
+    async with site() as at:
+        at.desk.garbled = True
+        effect = send(at.desk.open_ticket())
+        came = await at.run(effect)
+        assert (came.verdict, at.desk.texts()) == ("done", ["Any news?"])
+        assert at.desk.calls == ["send_message", "find_message"]
+        assert "AttributeError" in caplog.text
 
 
 async def test_what_should_not_happen_for_a_day_is_for_a_person():

@@ -403,6 +403,7 @@ async def test_dying_between_the_steps_of_an_opening_makes_one_ticket_f03(when, 
         at.desk.fail(when, error)
         came = await at.run(effect, progress)
         assert came.verdict == "done"
+        assert all((one.progress.failures, one.progress.unclear_since) == (0, None) for one in at.seen if one.sent_ids)
         assert set(at.desk.keys) == {"s1/0", "s1/0.1", "s1/0.2"}
         assert len(at.desk.tickets) == 1
         assert len([report for report in at.reports() if isinstance(report, EffectDone)]) == 1
@@ -453,6 +454,17 @@ async def test_the_last_piece_of_history_may_be_unclear_for_ever_and_the_start_i
         at.desk.answers = [calls.Inconclusive()] * 50
         came = await at.run(effect, progress)
         assert (came.verdict, came.dead.failure) == ("done", Failure.UNRESOLVED)
+
+
+async def test_the_history_has_a_patience_of_its_own():
+    async with site(send_patience=20) as at:
+        effect = start(history=HISTORY)
+        progress = await planned(at, effect)
+        at.clock.advance(25)
+        progress = (await at.step(effect, progress)).progress
+        at.desk.fail("before", DOWN)
+        assert (await at.run(effect, progress)).verdict == "done"
+        assert len(at.desk.texts()) == 2
 
 
 async def test_a_session_that_closes_during_the_history_ends_the_start_and_is_no_orphan():
@@ -539,6 +551,17 @@ async def test_an_unwanted_start_found_half_way_is_reported_too_f03():
         progress = (await at.step(effect, progress)).progress
         came = await at.run(effect, progress, unwanted=True)
         assert (came.verdict, came.report.session.id) == ("done", "t1")
+
+
+async def test_an_unwanted_start_whose_session_is_known_is_not_searched_for_f03():
+    async with site(several()) as at:
+        effect = start()
+        progress = (await at.step(effect, await planned(at, effect))).progress
+        at.desk.fail("after", LOST)
+        progress = (await at.step(effect, progress)).progress
+        came = await at.run(effect, progress, unwanted=True)
+        assert (came.verdict, came.report.session.id) == ("done", "t1")
+        assert "find_session" not in at.desk.calls
 
 
 @pytest.mark.parametrize("reported", [False, True])

@@ -45,7 +45,7 @@ class WatchJob:
         if progress.step < len(_LOOKS) and (early := _LOOKS[progress.step] - elapsed) > 0:
             return Advance(progress=progress, verdict="again", wait=early)
         start = await self._directory.start_progress(effect.start)
-        if start is None or start.plan is None or start.reported:
+        if start is None or start.plan is None:
             return Advance(progress=progress, verdict="done")  # it is known, or nothing of it can exist
         late = await self._look(effect, start)
         if late is not None:
