@@ -18,8 +18,11 @@ COMMANDS: Final = "hitl.commands"
 _OWN: Final = {
     "cassettes": ("hitl_core.cli.cassettes:cassettes", "Check recordings of HTTP, and make them."),
     "check": ("hitl_core.cli.check:check", "Check an account: credentials, permissions, webhooks."),
+    "db": ("hitl_core.cli.db:db", "Look after the bridge's database: its schema, its key."),
     "new-provider": ("hitl_core.cli.new_provider:new_provider", "Write a new provider package that works at once."),
     "providers": ("hitl_core.cli.providers:providers", "List the installed providers."),
+    "reconcile": ("hitl_core.cli.reconcile:reconcile", "Read all open tickets from the helpdesk."),
+    "sessions": ("hitl_core.cli.sessions:sessions", "See hand-offs and what happened to them; end one."),
     "simulate": ("hitl_core.cli.simulate:simulate", "Run a vendor's simulator on this machine."),
     "verify-webhook": ("hitl_core.cli.webhook:verify_webhook", "Tell whether a webhook delivery is genuine."),
 }

@@ -38,6 +38,7 @@ __all__ = [
     "happenings",
     "input_outcome",
     "list_handoffs",
+    "schema_revision",
     "want_readings",
     "working",
 ]
@@ -354,3 +355,15 @@ async def want_readings(
     await conn.execute(links.update().where(*mine, _OPEN_LINK).values(wanted_at=earliest))
     counted = sa.select(n.connection, sa.func.count()).where(*mine, _OPEN_LINK).group_by(n.connection)
     return {row[0]: row[1] for row in await conn.execute(counted.order_by(n.connection))}
+
+
+async def schema_revision(conn: AsyncConnection) -> str | None:
+    """Return the name of the schema the database is at; ``None`` for one without."""
+    from alembic.runtime.migration import MigrationContext  # it takes its time
+
+    from hitl_core.bridge.store.migrate import VERSION_TABLE
+
+    def look(connection: sa.Connection) -> str | None:
+        return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+    return await conn.run_sync(look)
