@@ -45,13 +45,14 @@ class PostgresServer:
 
 @contextmanager
 def throwaway_postgres(
-    *, required: bool = False, packages: tuple[str, ...] = (_DRIVER, _WHEEL)
+    *, required: bool = False, durable: bool = False, packages: tuple[str, ...] = (_DRIVER, _WHEEL)
 ) -> Iterator[PostgresServer]:
     """Run a PostgreSQL server of its own, its data in a temporary directory; at the end both are gone.
 
     POSIX only. Started as root, it runs as ``nobody``, since PostgreSQL refuses to run as root.
 
     :param required: fail when a package is missing, for machines where a skip would hide a broken set-up.
+    :param durable: wait for the disk at each commit, as a server in use does; otherwise a power cut loses its data.
     :param packages: what must be installed.
     :raises unittest.SkipTest: a package is missing, or ``nobody`` may not enter the directory it is installed in.
     :raises RuntimeError: the server does not come up, or a package is missing that is required.
@@ -61,8 +62,8 @@ def throwaway_postgres(
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     programs, account = _programs(), _account(home)
     _create(programs, home, account)
-    command: list[str | Path] = [programs / "postgres", "-D", home / "data", "-k", home, "-h", "", "-F"]
-    command += ["-c", "max_connections=200"]
+    command: list[str | Path] = [programs / "postgres", "-D", home / "data", "-k", home, "-h", ""]
+    command += ["-c", "max_connections=200", *(() if durable else ("-F",))]
     with (home / "log").open("wb") as output:
         guard: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - the wheel's own programs
             ["/bin/sh", "-c", _GUARD, "sh", *command],
