@@ -117,7 +117,7 @@ END_REASONS = {
 
 
 @pytest.mark.parametrize("how", END_REASONS)
-def test_s118_s119_s126_r02_text_then_resume_then_the_ticket_whatever_the_end(how):
+def test_s118_s119_s126_s127_r02_text_then_resume_then_the_ticket_whatever_the_end(how):
     scene = Scene(first_answer_timeout_seconds=5, maximum_duration_seconds=60)
     scene.active()
     scene.say("one", id="m-1")

@@ -205,10 +205,12 @@ def test_f09_another_agents_message_is_shown_under_their_name_and_assigns_nobody
 
 
 def test_f26_an_unassignment_puts_the_customer_back_in_the_queue_and_is_no_agent(scene):
-    scene.active()
+    scene.waiting()
+    scene.agent_says("hello")
     scene.event(AgentUnassigned)
     assert scene.told() == []
-    assert (scene.handoff.owner, scene.handoff.agent) == (Owner.QUEUE, None)
+    handoff = scene.handoff
+    assert (handoff.owner, handoff.agent, handoff.agent_implied) == (Owner.QUEUE, None, False)
     scene.assigned(BEA)
     assert scene.told() == [], "the customer knows Bea already"
     assert scene.handoff.owner is Owner.HUMAN
@@ -234,6 +236,13 @@ def test_a_message_written_before_the_session_was_given_up_is_shown_but_assigns_
     scene.agent_says("one moment", at=after(0))
     assert scene.shown() == [("Bea", "one moment")]
     assert scene.handoff.owner is Owner.QUEUE
+
+
+def test_f09_somebody_the_vendor_does_not_name_is_not_announced_over_an_agent_the_customer_knows(scene):
+    scene.active()
+    scene.event(AgentUnassigned)
+    scene.agent_says("hello", None)
+    assert (scene.told(), scene.handoff.owner) == ([], Owner.HUMAN)
 
 
 # For the host to know ---------------------------------------------------------------------------------------------
@@ -385,6 +394,13 @@ def test_f07_what_was_said_in_the_merged_session_is_still_shown_and_the_rest_of_
     assert moved.shown() == [("Bea", "before we merged")]
     assert moved.closed(session=REF).ignored == "merged"
     assert moved.assigned(CYD, session=REF).ignored == "merged"
+
+
+def test_f07_nor_is_it_lost_when_the_hand_off_begins_again_after_the_merge(moved):
+    moved.closed(session=MERGED)
+    moved.event(SessionReopened, session=MERGED)
+    moved.agent_says("before we merged", session=REF)
+    assert moved.shown() == [("Bea", "before we merged")]
 
 
 def test_a_message_the_merged_session_did_not_take_any_more_is_sent_to_the_other(moved):

@@ -38,7 +38,7 @@ def scene():
 # Outcomes ---------------------------------------------------------------------------------------------------------
 
 
-def test_s050_f01_a_start_asks_for_the_session_with_all_it_was_given_and_tells_nothing_yet(scene):
+def test_s050_s052_f01_a_start_asks_for_the_session_with_all_it_was_given_and_tells_nothing_yet(scene):
     decision = scene.start(description="late", options={"priority": "high"}, relay="link")
     [effect] = decision.effects
     assert isinstance(effect, StartSession)
@@ -422,5 +422,5 @@ def test_s088_s081_the_customers_opaque_data_is_not_passed_to_the_helpdesk(scene
     assert scene.effects(SendToDesk)[0].message.additional_data is None
 
 
-def test_f05_an_agent_without_a_hand_off_is_nobody(scene):
+def test_s123_an_event_without_a_hand_off_is_nobodys(scene):
     assert scene.assigned(Agent(id="a1")).ignored == "no hand-off"

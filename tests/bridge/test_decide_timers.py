@@ -91,6 +91,10 @@ def test_s110_f10_a_timer_of_an_ended_hand_off_has_no_effect_on_the_next(scene):
     assert (scene.last.ignored, scene.handoff.open) == ("other hand-off", True)
 
 
+def test_s106_a_timer_without_a_hand_off_is_ignored(scene):
+    assert scene.feed(TimerFired(handoff_id="h0", name="assignment", due=scene.now)).ignored == "no hand-off"
+
+
 def test_s112_the_timer_runs_in_the_second_hand_off_too(scene):
     scene.active()
     scene.closed()

@@ -6,7 +6,7 @@ from hitl_core.bridge.handoff import timing
 from hitl_core.bridge.handoff.effects import SendToDesk
 from hitl_core.bridge.handoff.ending import end, give_back
 from hitl_core.bridge.handoff.inputs import EffectDone, EffectFailed, Failure, UserMessage
-from hitl_core.bridge.handoff.records import EndReason, PendingMessage, Phase
+from hitl_core.bridge.handoff.records import EndReason, PendingMessage
 from hitl_core.bridge.handoff.step import Step
 from hitl_core.messages import UnknownMessage
 from hitl_core.people import Author, EndUser, Role
@@ -34,8 +34,7 @@ def user_message(step: Step, said: UserMessage) -> None:
         return
     pending = _pending(step, said)
     step.change(unrelayed=(*handoff.unrelayed, pending), timers=timers)
-    if handoff.phase is not Phase.STARTING:
-        relay(step, pending)
+    relay(step, pending)
 
 
 def _pending(step: Step, said: UserMessage) -> PendingMessage:
@@ -68,10 +67,10 @@ def _relay_key(step: Step, message_id: str) -> str:
 
 
 def relay(step: Step, pending: PendingMessage) -> None:
-    """Pass a message on in the name of its writer (S087, F08)."""
+    """Pass a message on in the name of its writer (S087, F08); before there is a session it waits (F04)."""
     session, customer, author = step.handoff.session, step.handoff.external_user, pending.author
     if session is None:
-        return  # it is queued, and relayed when there is one
+        return
     if pending.user is None and customer is not None and author.role is Role.USER:
         author = Author.user(customer, name=author.name)
     step.add(

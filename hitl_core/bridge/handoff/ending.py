@@ -121,7 +121,10 @@ def stop_requested(step: Step, stop: StopRequested) -> None:
 
 
 def give_back(step: Step, pending: PendingMessage) -> None:
-    """Give one message back that came to a hand-off while the bot owns: nobody else would answer it."""
+    """Give one message back that came to a hand-off while the bot owns: nobody else would answer it.
+
+    In a pause, which is no end, the reason is that of a conversation handed back.
+    """
     reason = step.handoff.end_reason or EndReason.HANDED_BACK
     flow = step.policy.flow_on_hitl_stopped
     _resume(step, "given_back", pending.message_id, reason, (pending,), stopped=None, flow=flow)
