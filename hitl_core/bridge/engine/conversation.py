@@ -33,7 +33,7 @@ from hitl_core.bridge.store.tables import EffectState, InputState
 from hitl_core.events import SessionEvent
 from hitl_core.sessions import HitlSession, SessionRef
 
-__all__ = ["Conversation", "GivenInput", "Letter", "MessageLink", "Outcome", "SessionLink"]
+__all__ = ["Conversation", "GivenInput", "Letter", "MessageLink", "Outcome", "SessionLink", "is_on"]
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +192,11 @@ class Conversation:
     def _by_session(self, session: SessionRef | None) -> Handoff | None:
         """Return the open hand-off of a session, else its latest; before there is one, the one that is starting."""
         latest = self.handoff
-        if session is None:
+        if session is None or (latest is not None and is_on(latest, session)):
             return latest
-        if latest is not None and (latest.session is None or latest.session.ref == session):
-            return latest
-        of_it = [one for one in self.handoffs.values() if one.session is not None and one.session.ref == session]
-        return max(of_it, key=lambda one: (one.open, one.started_at), default=None)
+        of_it = [one for one in self.handoffs.values() if is_on(one, session)]
+        starting = latest if latest is not None and latest.session is None else None
+        return max(of_it, key=lambda one: (one.open, one.started_at), default=starting)
 
     def _by_key(self, key: str) -> Handoff | None:
         return next((one for one in self.handoffs.values() if one.key == key), None)
@@ -361,6 +360,11 @@ class Conversation:
         """Return when a waiting effect wants to be looked at; ``None`` when only inputs or attempts can change it."""
         times = [effect.not_before for effect in self.lanes.waiting() if effect.not_before is not None]
         return min(times, default=None)
+
+
+def is_on(handoff: Handoff, session: SessionRef) -> bool:
+    """Whether a session is the hand-off's, or was merged into it."""
+    return (handoff.session is not None and handoff.session.ref == session) or session in handoff.moved_from
 
 
 def _later(now: datetime, wait: float) -> datetime | None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.engine import loading
 from hitl_core.bridge.engine.attempts import Attempts
-from hitl_core.bridge.engine.conversation import Conversation, GivenInput, Letter, Outcome
+from hitl_core.bridge.engine.conversation import Conversation, GivenInput, Letter, Outcome, is_on
 from hitl_core.bridge.engine.lanes import OpenEffect
 from hitl_core.bridge.engine.progress import Advance
 from hitl_core.bridge.handoff.inputs import AgentEvent, SessionRead, StartRequested
@@ -374,7 +374,7 @@ def _asks_for(conversation: Conversation, given: GivenInput) -> tuple[set[str], 
     match given.input:
         case AgentEvent(event=SessionEvent(session=session)) | SessionRead(session=session):
             latest = conversation.handoff
-            at_hand = latest is None or latest.session is None or latest.session.ref == session
+            at_hand = latest is None or is_on(latest, session)
             return (set() if at_hand else {session.id}), set()
         case StartRequested(key=key):
             return set(), {key}
