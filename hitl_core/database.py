@@ -13,7 +13,6 @@ Statements' parameters never appear in errors or logs: they are customers' words
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,14 +26,16 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
+from sqlalchemy.util import await_only
 
 from hitl_core.errors import ConfigurationError, StoreError
+from hitl_core.sqlite_inline import DRIVER, is_busy
 
 __all__ = ["UtcDateTime", "begin_read", "begin_write", "create_engine", "insert"]
 
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "sqlite": DRIVER,
+    DRIVER: DRIVER,
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
@@ -42,7 +43,7 @@ _DRIVERS = {
 _BEGIN = "hitl_begin"
 _WAL_TRIES = 500
 _WAL_PAUSE = 0.02  # seconds
-_EXTRAS = {"sqlite": "eventlog", "postgresql": "postgres"}
+_EXTRAS = {"sqlite": "bridge", "postgresql": "postgres"}
 
 _busy_timeouts: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 _writers: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
@@ -129,10 +130,6 @@ def create_engine(
             f"{error.name} is not installed; run: pip install 'hitl-core[{_EXTRAS[backend]}]'"
         ) from error
     if backend == "sqlite":
-        driver_log = logging.getLogger("aiosqlite")
-        if driver_log.level == logging.NOTSET:
-            # At DEBUG it writes every statement with its parameters, whatever the engine hides.
-            driver_log.setLevel(logging.INFO)
         _busy_timeouts[engine.sync_engine] = busy_timeout
         event.listen(engine.sync_engine, "connect", _open_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -147,7 +144,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
         for _ in range(_WAL_TRIES):
             if _uses_wal(cursor):
                 break
-            connection.run_async(lambda _: asyncio.sleep(_WAL_PAUSE))
+            await_only(asyncio.sleep(_WAL_PAUSE))
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
     finally:
@@ -165,7 +162,7 @@ def _uses_wal(cursor: Any) -> bool:
     try:
         cursor.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+        if not is_busy(error):
             raise
         return False
     return True

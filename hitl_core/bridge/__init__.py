@@ -109,7 +109,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         from hitl_core.errors import ConfigurationError
 
-        if (error.name or "").partition(".")[0] not in {"sqlalchemy", "aiosqlite", "alembic", "cryptography"}:
+        if (error.name or "").partition(".")[0] not in {"sqlalchemy", "alembic", "cryptography"}:
             raise
         msg = f"{name} needs a package that is not installed ({error.name}); run: pip install 'hitl-core[bridge]'"
         raise ConfigurationError(msg) from error

@@ -16,7 +16,7 @@ from hitl_core.bridge.engine.lanes import Lanes, OpenEffect
 from hitl_core.bridge.engine.progress import Advance
 from hitl_core.bridge.handoff.decide import decide
 from hitl_core.bridge.handoff.decision import Decision
-from hitl_core.bridge.handoff.effects import AnyEffect, ReadSession, StartSession, TellCustomer
+from hitl_core.bridge.handoff.effects import AnyEffect, ReadSession, StartSession, TellCustomer, WatchStart
 from hitl_core.bridge.handoff.inputs import (
     AgentEvent,
     AnyInput,
@@ -254,7 +254,7 @@ class Conversation:
         """Take in what an attempt came to."""
         effect.progress = came.progress
         began_at = effect.attempting_at or now
-        if came.session is not None:
+        if came.session is not None and isinstance(effect.effect, StartSession | WatchStart):
             self._link(came.session, came.cursor)
         self._remember(effect, came)
         if came.dead is not None:

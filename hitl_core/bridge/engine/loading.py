@@ -159,7 +159,7 @@ def changed_effect(effect: OpenEffect, now: datetime) -> dict[str, Any]:
         "done_at": now if settled else None,
         "failure": effect.failure,
         "detail": effect.detail,
-        "progress": effect.progress.model_dump_json(exclude_none=True) if effect.progress is not None else None,
+        "progress": effect.progress.stored() if effect.progress is not None else None,
         "merged_into": effect.merged_into.key if effect.merged_into is not None else None,
     }
 
