@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +35,7 @@ from hitl_core.bridge.policy import Policy, Route, Routing
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.hints import Hints
 from hitl_core.bridge.store.inbox import Inbox
+from hitl_core.bridge.store.slots import Slots
 from hitl_core.bridge.talking import Sender, Turn
 from hitl_core.calls import AttachmentStream
 from hitl_core.connection import Connection
@@ -112,8 +114,11 @@ class Bridge:
         worker = Worker(
             self.store,
             tenant,
-            attempts_of=lambda worker, lease_ends: self._attempts(
-                worker, lease_ends, concurrency=concurrency, start_patience=start_patience
+            attempts_of=partial(
+                self._attempts,
+                concurrency=concurrency,
+                start_patience=start_patience,
+                lease_seconds=lease_seconds,
             ),
             policy=self.policy,
             lease=lease_seconds,
@@ -149,10 +154,11 @@ class Bridge:
     def _attempts(
         self,
         worker: str,
-        lease_ends: Any,
+        lease_ends: Callable[[], datetime | None],
         *,
         concurrency: int,
         start_patience: float,
+        lease_seconds: float,
     ) -> Attempts:
         directory = StoreDirectory(self.store, self.tenant, worker)
         clock = self.store.clock
@@ -161,7 +167,10 @@ class Bridge:
             for key, connection in self._by_key.items()
         }
         host = HostJobs(self._host, directory=directory, clock=clock)
-        return Attempts(desks, host, clock=clock, cap=concurrency, lease_ends=lease_ends)
+        # On SQLite there is one worker, which keeps to the cap by itself.
+        shared = () if self.store.is_sqlite else self._by_key
+        slots = {key: Slots(self.store, self.tenant, key, concurrency, worker, lease=lease_seconds) for key in shared}
+        return Attempts(desks, host, clock=clock, cap=concurrency, slots=slots, lease_ends=lease_ends)
 
     # Life -----------------------------------------------------------------------------------------------------
 
@@ -472,7 +481,7 @@ def _of_tenant(named: Mapping[str, Connection], tenant: str) -> dict[str, Connec
 
 
 def _routing(given: Routing | Sequence[Route], names: tuple[str, ...]) -> Routing:
-    routing = given if isinstance(given, Routing) else Routing(routes=tuple(given), default=names)
+    routing = given if isinstance(given, Routing) else Routing.read({"routes": list(given), "default": names})
     routing.check(names)
     return routing
 

@@ -17,10 +17,11 @@ from hitl_core.bridge.engine.lanes import OpenEffect
 from hitl_core.bridge.engine.progress import Advance, Hold, Progress
 from hitl_core.bridge.handoff.effects import SendToDesk, StartSession
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
+from hitl_core.bridge.store.slots import Slots
 from hitl_core.bridge.store.tables import EffectState
 from hitl_core.clock import Clock
 from hitl_core.context import deadline_of_call
-from hitl_core.errors import HitlError
+from hitl_core.errors import HitlError, StoreError
 
 __all__ = ["Attempts"]
 
@@ -37,6 +38,7 @@ class Attempts:
     :param desks: towards the helpdesks, by connection.
     :param host: towards the bot.
     :param cap: attempts at a time, for each connection and for the host.
+    :param slots: by connection: where several workers share the cap, what holds it for all of them.
     :param lease_ends: when this worker has to be taken for dead; nothing begins after that. ``None`` for never.
     """
 
@@ -47,12 +49,14 @@ class Attempts:
         *,
         clock: Clock,
         cap: int = 64,
+        slots: Mapping[str, Slots] | None = None,
         lease_ends: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         self._desks = desks
         self._host = host
         self._clock = clock
         self._cap = cap
+        self._slots = dict(slots or {})
         self._lease_ends = lease_ends
         self._room: defaultdict[str, int] = defaultdict(lambda: cap)
         self.paused: dict[str, datetime] = {}
@@ -145,6 +149,27 @@ class Attempts:
 
     async def make(self, conversation_id: str, effect: OpenEffect) -> Advance:
         """Take one step of an effect whose attempt was announced."""
+        slots = self._slots.get(effect.connection or "")
+        if slots is None:
+            return await self._make(conversation_id, effect)
+        try:
+            await slots.acquire()
+        except StoreError:  # this worker is about to end
+            return Advance(progress=effect.progress or Progress(), verdict="again")
+        try:
+            return await self._make(conversation_id, effect)
+        finally:
+            slots.release()
+
+    async def aclose(self) -> None:
+        """Give all slots back.
+
+        :raises StoreError: the database is lost; they are free when our lease is over.
+        """
+        for slots in self._slots.values():
+            await slots.aclose()
+
+    async def _make(self, conversation_id: str, effect: OpenEffect) -> Advance:
         progress = effect.progress or Progress()
         ends = self._lease_ends()
         if ends is not None and self._clock.now() >= ends:

@@ -82,11 +82,16 @@ class Driver:
         if not self._running:
             return
         self._running = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._inbox.drain()
+        self._worker.wake.set()
         try:
+            if self._work:
+                await self._intake.aclose()
+            # Told, not cancelled: what is being written is written to its end.
+            _, late = await asyncio.wait(self._tasks, timeout=max(grace, 0.1)) if self._tasks else (set(), set())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._inbox.drain()
             if self._work:
                 await self._worker.stop(grace)
             await self._hints.stop()
@@ -113,7 +118,7 @@ class Driver:
         failures = 0
         loop = asyncio.get_running_loop()
         poll_at = loop.time() + self._poll_seconds
-        while True:
+        while self._running:
             self._worker.wake.clear()
             try:
                 if loop.time() >= poll_at or self._worker.hinted:
@@ -126,7 +131,8 @@ class Driver:
                 if failures == 0:
                     logger.error("the bridge waits for its database: %s", error)
                 failures += 1
-                await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2.0**failures))
+                poll_at = loop.time() + min(_LONGEST_PAUSE, 0.1 * 2.0**failures)
+                await self._until_ended(poll_at - loop.time())
                 continue
             await self._until_wanted(poll_at - loop.time())
 
@@ -134,18 +140,25 @@ class Driver:
         due = self._worker.next_at()
         if due is not None:
             seconds = min(seconds, (due - self._store.clock.now()).total_seconds())
-        if seconds > 0:
+        if seconds > 0 and self._running:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._worker.wake.wait()
 
+    async def _until_ended(self, seconds: float) -> None:
+        """Wait, whatever is wanted meanwhile: the database is not asked more often than this."""
+        end = asyncio.get_running_loop().time() + seconds
+        while self._running and (left := end - asyncio.get_running_loop().time()) > 0:
+            self._worker.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._worker.wake.wait()
+
     async def _take_in(self) -> None:
-        while True:
-            try:
-                await self._intake.work()
-            except StoreError:
-                await asyncio.sleep(self._poll_seconds)  # the other loop says what is wrong
-            await self._intake.wanted(self._poll_seconds)
+        while self._running:
+            await self._intake.work()  # it waits for a lost database by itself
+            if self._running:
+                await self._intake.wanted(self._poll_seconds)
 
     async def settle(self) -> None:
         """Do all that can be done now.

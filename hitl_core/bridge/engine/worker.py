@@ -271,6 +271,7 @@ class Worker:
     async def _retire(self) -> None:
         if self.intake is not None:
             await self.intake.aclose()
+        await self.attempts.aclose()
         async with self._store.write() as conn:
             await self._turns.rows.release(conn, self.id, self._store.clock.now())
             await conn.execute(workers.delete().where(workers.c.id == self.id))

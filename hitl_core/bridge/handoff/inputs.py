@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, TypeAdapter
 
 from hitl_core._model import Model
-from hitl_core.bridge.policy import Policy
+from hitl_core.bridge.policy import FrozenPolicy
 from hitl_core.calls import SessionState
 from hitl_core.events import Event, StopReason
 from hitl_core.messages import Message
@@ -56,7 +56,7 @@ class StartRequested(Model):
     history: tuple[HistoryEntry, ...] = Field(default=(), repr=False)
     options: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     relay: str = "transcript"
-    policy: Policy | None = None
+    policy: FrozenPolicy | None = None
     off_hours: bool = False
     downstream: bool = False
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,10 +19,23 @@ from hitl_core.clock import Clock, SystemClock
 from hitl_core.database import UtcDateTime, begin_read, begin_write, create_engine, insert
 from hitl_core.errors import StoreError
 
-__all__ = ["Store"]
+if TYPE_CHECKING:
+    from hitl_core.bridge.store.budget import StoreBudget
+    from hitl_core.bridge.store.state import StoreState
+
+__all__ = ["Account", "Store"]
 
 _DISK_FULL = ("disk is full", "no space left", "database or disk is full", "53100")
 _READ_ONLY = ("readonly database", "read-only")
+
+
+class Account(TypedDict):
+    """What a connection keeps in a store: arguments of :func:`hitl_core.connect`."""
+
+    alias: str
+    tenant: str
+    state: StoreState
+    budget: StoreBudget
 
 
 class Store:
@@ -108,6 +121,24 @@ class Store:
         """The file, on SQLite."""
         database = make_url(self.engine.url).database
         return Path(database) if self.is_sqlite and database else None
+
+    def account(self, alias: str, *, tenant: str = "default") -> Account:
+        """Return what a connection keeps here, for :func:`hitl_core.connect`.
+
+            hitl.connect("zendesk", **store.account("zendesk"), subdomain=...)
+
+        Tokens that rotate and secrets that were issued are kept encrypted, and the account's rate limit is shared with
+        all who use the store.
+
+        :raises ConfigurationError: PostgreSQL, and no key to encrypt with.
+        """
+        from hitl_core.bridge.store.budget import StoreBudget
+        from hitl_core.bridge.store.state import StoreState
+
+        key = f"{tenant}/{alias}"
+        return Account(
+            alias=alias, tenant=tenant, state=StoreState(self, tenant, key), budget=StoreBudget(self, tenant, key)
+        )
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """Return an ``INSERT`` that knows what to do on a conflict."""

@@ -132,16 +132,17 @@ async def _bot(desk: Desk, chat: Chat, base_url: str, netloc: str) -> AsyncItera
     """Connect the bot to the desk as any bot would be, over HTTP, and let the bridge run."""
     bot_id, token = await _credentials(desk)
     async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(f"sqlite:///{desk.settings.data_dir / 'bridge.db'}"))
         connection = await stack.enter_async_context(
             connect(
                 "desk",
+                **store.account("desk"),
                 base_url=base_url,
                 token=token,
                 waits="raise",
                 downloads=AddressPolicy(allow=frozenset({netloc})),
             )
         )
-        store = await stack.enter_async_context(Store(f"sqlite:///{desk.settings.data_dir / 'bridge.db'}"))
         bridge = await stack.enter_async_context(
             Bridge({"desk": connection}, chat, store, POLICY, reconcile_seconds=30.0)
         )
