@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hitl_core.bridge import Policy
 from hitl_core.bridge.bridge import Bridge
 from hitl_core.bridge.store.tables import dead_letters
+from hitl_core.calls import AccountProfile
 from hitl_core.connect import connect_class
 from hitl_core.people import Agent, EndUser, Role
 from hitl_core.spec import hookimpl
@@ -31,12 +32,16 @@ def told(name, **more):
 class Gate:
     """Something waits here until the test lets it go on."""
 
-    def __init__(self):
+    def __init__(self, after=0):
         self.reached = asyncio.Event()
         self.waiting = 0
+        self._after = after
         self._open = asyncio.Event()
 
     async def __call__(self):
+        if self._after > 0:
+            self._after -= 1
+            return
         self.waiting += 1
         self.reached.set()
         try:
@@ -49,21 +54,34 @@ class Gate:
 
 
 class Desk(MemoryHelpdesk):
-    """A helpdesk that can be made to take its time."""
+    """A helpdesk that can be made to take its time, and to be capable of other things."""
 
     def __init__(self):
         super().__init__()
         self.stops = []
+        self.capabilities = MemoryProvider.info.capabilities
+        self.limits = MemoryProvider.info.limits
         self._gates = {}
+
+    def may(self, **capabilities):
+        self.capabilities = self.capabilities.model_copy(update=capabilities)
+        return self
+
+    def limited(self, **limits):
+        self.limits = self.limits.model_copy(update=limits)
+        return self
 
     @property
     def waiting(self):
         """How many writes wait."""
         return sum(self._gates[key].waiting for key in self._gates if key[0] not in {"parse_webhook", "list_events"})
 
-    def hold(self, hook, when="before"):
-        """Let the next calls of a hook wait, before or after they took effect, until the gate is opened."""
-        gate = self._gates[hook, when] = Gate()
+    def hold(self, hook, when="before", *, after=0):
+        """Let calls of a hook wait, before or after they took effect, until the gate is opened.
+
+        :param after: how many pass first.
+        """
+        gate = self._gates[hook, when] = Gate(after)
         return gate
 
     async def passes(self, hook, when):
@@ -72,7 +90,11 @@ class Desk(MemoryHelpdesk):
 
 
 class Account(MemoryProvider):
-    """The memory provider, which takes as long as its desk wants it to."""
+    """The memory provider, as its desk wants it to be."""
+
+    @hookimpl
+    async def open(self):
+        return AccountProfile(capabilities=self._desk.capabilities, limits=self._desk.limits)
 
     @hookimpl(specname="start_hitl")
     async def create_ticket(self, request):
