@@ -189,7 +189,8 @@ class Intake:
                 await self._begin()
                 if not self._jobs and not self._typing_now and not self.awake.is_set():
                     break
-                await self.awake.wait()
+                if not self._finished:
+                    await self.awake.wait()
                 await asyncio.sleep(0)  # what ends in the same moment is written together
                 if self._finished:
                     did = True
