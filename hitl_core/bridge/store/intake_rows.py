@@ -32,6 +32,7 @@ Row = sa.Row[Any]
 # As the partial indexes say it: with a bound value SQLite does not use them.
 _OPEN: Final = sa.text("hitl_deliveries.state = 0")
 _PARKED: Final = sa.text("hitl_deliveries.state = 3")
+_UNSETTLED: Final = sa.text("hitl_deliveries.state IN (0, 3)")
 
 
 async def release_parked(conn: AsyncConnection, tenant: str, connection: str) -> int:
@@ -100,7 +101,7 @@ class IntakeRows:
             deliveries.update()
             .where(
                 d.position == sa.bindparam("b_position"),
-                d.state.in_((DeliveryState.OPEN.value, DeliveryState.PARKED.value)),
+                _UNSETTLED,
             )
             .values(
                 {name: sa.bindparam(f"b_{name}") for name in ("state", "attempts", "not_before", "done_at", "detail")}
@@ -181,8 +182,7 @@ class IntakeRows:
     async def at(self, conn: AsyncConnection, positions: Collection[int]) -> Sequence[Row]:
         """Return those of these deliveries that are open or parked, in order."""
         d = deliveries.c
-        states = (DeliveryState.OPEN.value, DeliveryState.PARKED.value)
-        query = sa.select(deliveries).where(d.position.in_(positions), d.state.in_(states)).order_by(d.position)
+        query = sa.select(deliveries).where(d.position.in_(positions), _UNSETTLED).order_by(d.position)
         return (await conn.execute(query)).all()
 
     async def open_until(self, conn: AsyncConnection, key: str, position: int, limit: int) -> list[int]:
