@@ -125,6 +125,7 @@ class Driver:
                     self._worker.hinted = False
                     await self._worker.poll()
                     poll_at = loop.time() + self._poll_seconds
+                await self._worker.sweep()
                 await self._worker.work()
                 failures = 0
             except StoreError as error:

@@ -19,12 +19,11 @@ from hitl_core.bridge.engine.attempts import Attempts
 from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.intake import Intake
 from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.timers import Timers
 from hitl_core.bridge.engine.turns import Came, Committed, Turns
-from hitl_core.bridge.handoff.inputs import TimerFired
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import Store
-from hitl_core.bridge.store.inbox import input_row
-from hitl_core.bridge.store.tables import connections, inputs, timers, workers
+from hitl_core.bridge.store.tables import connections, workers
 from hitl_core.errors import StoreError
 
 __all__ = ["Worker"]
@@ -33,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH: Final = 128
 _FOUND: Final = 500
-_TIMERS: Final = 500
+_BEATS: Final = 4  # in one lease, so that a late one does no harm
 
 
 class Worker:
@@ -64,6 +63,7 @@ class Worker:
         self._turns = Turns(
             store, tenant, worker=self.id, live=lambda: self._alive, attempts=self.attempts, policy=policy
         )
+        self.timers = Timers(store, tenant, self._turns.rows)
         self.intake: Intake | None = None
         self._dirty: dict[str, None] = {}
         self._waking: dict[str, datetime] = {}
@@ -97,17 +97,24 @@ class Worker:
 
         :raises StoreError: the database is lost; ask again.
         """
-        await self._beat()
-        await self._sweep()
+        now = self._store.clock.now()
+        if self._seen_at is None or now - self._seen_at >= self._lease / _BEATS:
+            await self._beat()
         async with self._store.read() as conn:
-            now = self._store.clock.now()
             rows = self._turns.rows
+            await self.timers.look(conn)
             found = await rows.with_open_inputs(conn, self._alive, self.id, _FOUND)
             found += await rows.wanting(conn, self._alive, self.id, now, _FOUND)
             await self._read_accounts(conn)
         self.touch(found)
+        await self.sweep()
         if self.intake is not None:
             await self.intake.poll()
+
+    async def sweep(self) -> None:
+        """Take up timers that are due."""
+        if self.timers.due:
+            self.touch(await self.timers.sweep())
 
     async def _beat(self) -> None:
         clock_now = self._store.clock.now()
@@ -123,37 +130,6 @@ class Worker:
             self._alive = frozenset(alive.scalars()) | {self.id}
         # Taken before the round trip: we must not believe in our lease for longer than others do.
         self._seen_at = clock_now
-
-    async def _sweep(self) -> None:
-        """Turn timers that are due into inputs."""
-        now = self._store.clock.now()
-        async with self._store.write() as conn:
-            due = await self._turns.rows.due_timers(conn, now, _TIMERS)
-            if not due:
-                return
-            fired = [
-                input_row(
-                    self._tenant,
-                    row.conversation_id,
-                    f"timer:{row.handoff_id}:{row.name}:{row.due_at.isoformat()}",
-                    TimerFired(handoff_id=row.handoff_id, name=row.name, due=row.due_at),
-                    now,
-                )
-                for row in due
-            ]
-            await conn.execute(self._store.insert(inputs).on_conflict_do_nothing(), fired)
-            t = timers.c
-            await conn.execute(
-                timers.delete().where(
-                    t.tenant == self._tenant,
-                    t.handoff_id == sa.bindparam("b_handoff_id"),
-                    t.name == sa.bindparam("b_name"),
-                ),
-                [{"b_handoff_id": row.handoff_id, "b_name": row.name} for row in due],
-            )
-        self.touch(row.conversation_id for row in due)
-        if len(due) == _TIMERS:
-            await self._sweep()
 
     # Doing it -------------------------------------------------------------------------------------------------
 
@@ -187,8 +163,9 @@ class Worker:
             self._dirty[id_] = None
 
     def next_at(self) -> datetime | None:
-        """Return when an effect that waits for its time wants to be looked at."""
-        return min(self._waking.values(), default=None)
+        """Return when an effect that waits for its time, or a timer, wants to be looked at."""
+        times = [*self._waking.values(), *((self.timers.next_at,) if self.timers.next_at is not None else ())]
+        return min(times, default=None)
 
     async def _committed(self, done: Committed) -> None:
         for connection, detail in done.held.items():
@@ -199,6 +176,7 @@ class Worker:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         self._waking |= done.next_at
+        self.timers.note(done.changed)
         self.touch(done.again)
         if done.intake and self.intake is not None:
             self.intake.wake()
