@@ -33,6 +33,27 @@ def test_importing_it_imports_neither_a_test_framework_nor_the_wheel():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_a_server_that_is_killed_and_restarted_has_what_was_committed():
+    async def run(*statements):
+        engine = create_engine(server.url())
+        try:
+            async with engine.begin() as conn:
+                return [await conn.execute(sa.text(statement)) for statement in statements][-1].scalar_one()
+        finally:
+            await engine.dispose()
+
+    with throwaway_postgres() as server:
+        for number in (1, 2):
+            made, count = "CREATE TABLE IF NOT EXISTS kept AS VALUES (0)", "SELECT count(*) FROM kept"
+            assert asyncio.run(run(made, "INSERT INTO kept VALUES (1)", count)) == number + 1
+            server.crash()
+            with pytest.raises(OSError, match="refused"):
+                asyncio.run(run(count))
+            server.restart()
+            assert asyncio.run(run(count)) == number + 1
+    assert not server.socket_dir.exists()
+
+
 def test_a_server_answers_on_a_socket_of_its_own_and_leaves_nothing_behind():
     async def ask(url):
         engine = create_engine(url)

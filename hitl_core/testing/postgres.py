@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,17 @@ _PROGRAMS: Final = Path("pginstall18", "bin")
 _TRIES: Final = 200
 _PAUSE: Final = 0.05  # seconds
 # The shell ends the server and removes its files when its input ends, as it also does when this process is killed.
-_GUARD: Final = '"$@" & server=$!; read -r _; kill -INT $server; wait $server; rm -rf "$PWD"'
+# A server that was crashed can only start once the last of its own processes has gone: until then it is tried again.
+_GUARD: Final = """
+pid() { head -n 1 data/postmaster.pid; }
+while read -r word; do
+  case $word in
+    start) rm -f down; { until "$@" || [ -e down ]; do sleep 0.05; done; } & ;;
+    crash) touch down; kill -KILL "$(pid)"; wait ;;
+  esac
+done
+touch down; kill -INT "$(pid)"; wait; rm -rf "$PWD"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,40 @@ class PostgresServer:
     """
 
     socket_dir: Path
+    _programs: Path = field(repr=False)
+    _guard: subprocess.Popen[bytes] = field(repr=False)
 
     def url(self, database: str = "postgres") -> str:
         """Return where one of its databases is reached, as its superuser; ``postgres`` is there from the start."""
         return f"postgresql://postgres@/{database}?host={self.socket_dir}"
+
+    def crash(self) -> None:
+        """End it by ``kill -9``, without a word to anybody; returns when nobody can reach it any more."""
+        self._tell("crash")
+        self._wait_until(up=False)
+
+    def restart(self) -> None:
+        """Start it again on the data that is there, after a :meth:`crash`; returns when it answers.
+
+        :raises RuntimeError: it does not come up.
+        """
+        self._tell("start")
+        self._wait_until(up=True)
+
+    def _tell(self, word: str) -> None:
+        assert self._guard.stdin is not None  # noqa: S101 - a pipe, see below
+        self._guard.stdin.write(f"{word}\n".encode())
+        self._guard.stdin.flush()
+
+    def _wait_until(self, *, up: bool) -> None:
+        ask: list[str | Path] = [self._programs / "psql", "-h", self.socket_dir, "-U", "postgres", "-c", "select 1"]
+        for _ in range(_TRIES):
+            done = subprocess.run(ask, check=False, capture_output=True)  # noqa: S603 - the wheel's own programs
+            if (done.returncode == 0) is up:
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self._guard.wait(_PAUSE)
+        raise RuntimeError((self.socket_dir / "log").read_text())
 
 
 @contextmanager
@@ -69,9 +109,10 @@ def throwaway_postgres(
             ["/bin/sh", "-c", _GUARD, "sh", *command],
             stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=home, start_new_session=True, **account,
         )  # fmt: skip
+    server = PostgresServer(home, programs, guard)
     try:
-        _wait_until_up(programs, home, guard)
-        yield PostgresServer(home)
+        server.restart()
+        yield server
     finally:
         assert guard.stdin is not None  # noqa: S101 - a pipe, see above
         guard.stdin.close()
@@ -116,13 +157,3 @@ def _create(programs: Path, home: Path, account: dict[str, Any]) -> None:
             msg = "PostgreSQL's programs lie where only root may go, and it does not run as root"
             raise SkipTest(msg) from None
         raise
-
-
-def _wait_until_up(programs: Path, home: Path, guard: subprocess.Popen[bytes]) -> None:
-    ready: list[str | Path] = [programs / "psql", "-h", home, "-U", "postgres", "-c", "select 1"]
-    for _ in range(_TRIES):
-        if subprocess.run(ready, check=False, capture_output=True).returncode == 0:  # noqa: S603 - as above
-            return
-        with suppress(subprocess.TimeoutExpired):
-            guard.wait(_PAUSE)
-    raise RuntimeError((home / "log").read_text())
