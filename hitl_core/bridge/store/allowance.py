@@ -66,18 +66,34 @@ class Allowance:
         """Learn from an answer. Answers overtake one another, so within a window the allowance never grows."""
         self._roll(now)
         self.limit = limit if limit is not None else self.limit
-        resets_at = None if reset_after is None else now + min(max(reset_after, 0.0), _LONGEST_BLOCK)
-        if resets_at is not None and self._is_of_an_earlier_window(resets_at):
+        if remaining is None:
             return
-        same = self._is_of_this_window(resets_at)
-        if remaining is not None:
-            known = self.remaining
-            self.remaining = max(min(remaining, known) if same and known is not None else remaining, 0.0)
-        if resets_at is not None and not same:
-            self.next_at = None
-        if resets_at is not None and (not same or self.resets_at is None):
-            self.resets_at = resets_at
-        if self.resets_at is None and self.remaining is not None and self.remaining < 1:
+        remaining = max(remaining, 0.0)
+        less = remaining if self.remaining is None else min(remaining, self.remaining)
+        if reset_after is None:
+            self._observe_without_end(now, remaining, less)
+            return
+        ends = now + min(max(reset_after, 0.0), _LONGEST_BLOCK)
+        if self.resets_at is None:
+            if self.rolled_at is None:
+                self.remaining, self.resets_at = remaining, ends
+            elif ends > self.rolled_at + _SAME_WINDOW:  # else a late answer of the last window
+                self.remaining, self.resets_at = less, ends
+        elif abs(ends - self.resets_at) <= _SAME_WINDOW:
+            self.remaining = less
+        elif ends > self.resets_at:
+            # No window begins before the last one ends: a late answer, or another limit, which counts if it is tighter.
+            if less == remaining:
+                self.remaining, self.resets_at = remaining, ends
+        elif ends > now + _SAME_WINDOW:  # else a late answer of an earlier window, which would end this one too soon
+            self.remaining, self.resets_at, self.next_at = less, ends, None
+
+    def _observe_without_end(self, now: float, remaining: float, less: float) -> None:
+        if self.resets_at is not None:
+            self.remaining = less
+            return
+        self.remaining = remaining
+        if remaining < 1:
             self.next_at = max(_or_long_ago(self.next_at), now + self.spacing(now))
 
     def penalise(self, now: float, retry_after: float) -> None:
@@ -113,20 +129,9 @@ class Allowance:
         return self.resets_at if left < cost else min(paced, self.resets_at)
 
     def _roll(self, now: float) -> None:
-        if self.resets_at is not None and now >= self.resets_at:
+        if self.resets_at is not None and now + _NO_WAIT > self.resets_at:  # else those who come now would not count
             self.rolled_at, self.resets_at = self.resets_at, None
             self.remaining, self.next_at = self.limit, None
-
-    def _is_of_this_window(self, resets_at: float | None) -> bool:
-        if self.resets_at is None:
-            return resets_at is not None and self.rolled_at is not None
-        return resets_at is None or abs(resets_at - self.resets_at) <= _SAME_WINDOW
-
-    def _is_of_an_earlier_window(self, resets_at: float) -> bool:
-        # Taken for news, it would end the window it arrives in before its time, with a whole new allowance after it.
-        known = self.resets_at - _SAME_WINDOW if self.resets_at is not None else None
-        rolled = self.rolled_at + _SAME_WINDOW if self.rolled_at is not None else None
-        return (known is not None and resets_at < known) or (rolled is not None and resets_at <= rolled)
 
 
 def _or_long_ago(moment: float | None) -> float:
