@@ -158,12 +158,14 @@ class BotSide(BridgeBase):
         *,
         message_id: str,
         send: Sender,
+        user: EndUser | None = None,
     ) -> Turn:
         """Take one turn of the bot in which it cannot speak over a human; use it with ``async with``.
 
         :param send: shows the bot's own messages: called with the conversation's id and the message.
+        :param user: who wrote it, in conversations of several people.
         """
-        return Turn(self, conversation_id, message, author, message_id=message_id, send=send)
+        return Turn(self, conversation_id, message, author, message_id=message_id, send=send, user=user)
 
     async def silent(self, conversation_id: str) -> bool:
         """Whether the bot has to be silent; ask right before it speaks."""
@@ -244,11 +246,12 @@ def _named(conversation_id: str) -> None:
         raise InvalidRequestError(msg)
 
 
-_REFUSED: Final[dict[str, StartStatus]] = {
-    "already_active": "already_active",
-    "not_allowed": "not_allowed",
-    "off_hours": "unavailable",
+_REFUSED: Final[dict[str, tuple[StartStatus, str]]] = {
+    "not_allowed": ("not_allowed", "the conversation is itself a session of a helpdesk"),
+    "off_hours": ("unavailable", "it is outside business hours, and the policy takes no message then"),
+    "dead letter": ("failed", "it could not be decided on; see the dead letters"),
 }
+"""Nothing was made or found: what the conversation's last hand-off was is none of it."""
 
 
 _FAILED: Final[dict[Failure | None, StartStatus]] = {
@@ -262,9 +265,12 @@ def _result(outcome: str, handoff: Handoff | None) -> StartResult:
     status: StartStatus
     detail: str | None = None
     if outcome in _REFUSED:
-        status = _REFUSED[outcome]
-    elif handoff is None:
+        status, detail = _REFUSED[outcome]
+        return StartResult(status=status, detail=detail)
+    if handoff is None:
         status = "failed"
+    elif outcome == "already_active":
+        status = "already_active"
     elif handoff.end_reason is EndReason.START_FAILED:
         status, detail = _FAILED.get(handoff.failure, "failed"), handoff.failed
     elif outcome == "replay" and not handoff.open:
