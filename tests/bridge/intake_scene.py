@@ -1,6 +1,7 @@
 """The way in alone: a helpdesk whose answers a test scripts, sessions that are linked by hand, rows to look at."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 from contextlib import asynccontextmanager
@@ -107,22 +108,21 @@ class DeskProvider(MemoryProvider):
 
 def provider(**capabilities):
     """Return a provider class with other capabilities."""
-    info = DeskProvider.info
-    changed = info.capabilities.model_copy(update=capabilities)
-    more = {"info": _replace(info, capabilities=changed)}
-    return type("ChangedProvider", (DeskProvider,), more)
+    return _changed(capabilities=DeskProvider.info.capabilities.model_copy(update=capabilities))
 
 
 def with_intake(**facts):
     """Return a provider class whose vendor wants its webhooks answered in another way."""
-    intake = DeskProvider.info.intake.model_copy(update=facts)
-    return type("ChangedProvider", (DeskProvider,), {"info": _replace(DeskProvider.info, intake=intake)})
+    return _changed(intake=DeskProvider.info.intake.model_copy(update=facts))
 
 
-def _replace(info, **fields):
-    import dataclasses
+def with_limits(limits):
+    """Return a provider class with other limits."""
+    return _changed(limits=limits)
 
-    return dataclasses.replace(info, **fields)
+
+def _changed(**fields):
+    return type("ChangedProvider", (DeskProvider,), {"info": dataclasses.replace(DeskProvider.info, **fields)})
 
 
 class Scene:
