@@ -56,6 +56,8 @@ _PARAM = re.compile(r"^:param (\w+): ?(.*)$")
 _CODES = re.compile(r"\s*\((?:behaviour )?[FRS]\d{2,3}(?:,\s+[FRS]\d{2,3})*\)")
 """Numbers of our own list of behaviours, which mean something to readers of the code alone."""
 _EXAMPLES = 3
+NUMBERED = "behaviours.md"
+"""The page that is about those numbers."""
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +65,7 @@ def main(arguments: list[str]) -> int:
     stale = []
     for name, write in PAGES.items():
         path = ROOT / "docs" / name
-        text = NOTE + _CODES.sub("", write())
+        text = NOTE + (write() if name == NUMBERED else _CODES.sub("", write()))
         if "--check" not in arguments:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -376,6 +378,12 @@ def policy_fields() -> str:
     return "\n".join(lines) + "\n"
 
 
+def behaviours() -> str:
+    """Write which tests show which numbered behaviour."""
+    page: str = _load(ROOT / "docs" / "behaviour.py", "behaviour").behaviour_page()
+    return page
+
+
 def _load(path: Path, name: str) -> Any:
     """Import a test module, relative imports of its folder included."""
     package = types.ModuleType(f"docs_{name}")
@@ -389,6 +397,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "features.md": features,
     "conformance.md": conformance,
     "policy-fields.md": policy_fields,
+    NUMBERED: behaviours,
 }
 
 if __name__ == "__main__":
