@@ -81,8 +81,12 @@ class Gatherer:
         """Return deliveries to be read; their sessions are busy from here on."""
         started: list[Waiting] = []
         try:
-            await self._start(conn, owned, started)
-            return await self._prepare(conn, owned, started)
+            while True:
+                await self._start(conn, owned, started)
+                ready = await self._prepare(conn, owned, started)
+                if ready or not started:
+                    return ready
+                started.clear()  # settled, all of them: others may have waited for that
         except BaseException:
             for one in started:
                 if one.running:
