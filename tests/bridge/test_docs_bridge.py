@@ -18,7 +18,8 @@ def page():
 
 
 def test_the_example_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
-    example, shown = re.search(r"```python\n(import asyncio.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL).groups()
+    found = re.search(r"```python\n(import asyncio.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL)
+    example, shown = found.groups()
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
