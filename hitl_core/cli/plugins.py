@@ -19,6 +19,7 @@ _OWN: Final = {
     "cassettes": ("hitl_core.cli.cassettes:cassettes", "Check recordings of HTTP, and make them."),
     "check": ("hitl_core.cli.check:check", "Check an account: credentials, permissions, webhooks."),
     "db": ("hitl_core.cli.db:db", "Look after the bridge's database: its schema, its key."),
+    "deadletters": ("hitl_core.cli.deadletters:deadletters", "See what could not be done; try it again or drop it."),
     "new-provider": ("hitl_core.cli.new_provider:new_provider", "Write a new provider package that works at once."),
     "providers": ("hitl_core.cli.providers:providers", "List the installed providers."),
     "reconcile": ("hitl_core.cli.reconcile:reconcile", "Read all open tickets from the helpdesk."),
