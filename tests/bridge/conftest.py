@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.migrate import upgrade
 from hitl_core.database import create_engine
+from hitl_core.errors import StoreError
 from hitl_core.testing.postgres import throwaway_postgres
 
 _numbers = itertools.count(1)
@@ -53,10 +55,38 @@ class StillClock:
 
 
 class ClockedStore(Store):
-    """A store whose time is the test's on PostgreSQL too."""
+    """A store whose time is the test's on PostgreSQL too, and that can be lost.
+
+    :ivar lost: nothing can be read or written.
+    :ivar committing: called with ``"before"`` and ``"after"`` each commit.
+    """
+
+    lost = False
+    committing = None
 
     async def now(self, conn):
         return self.clock.now()
+
+    @asynccontextmanager
+    async def write(self):
+        self._be_there()
+        async with super().write() as conn:
+            yield conn
+            self._be_there()
+            if self.committing is not None:
+                await self.committing("before")
+        if self.committing is not None:
+            await self.committing("after")
+
+    @asynccontextmanager
+    async def read(self):
+        self._be_there()
+        async with super().read() as conn:
+            yield conn
+
+    def _be_there(self):
+        if self.lost:
+            raise StoreError("the database cannot be reached")
 
 
 @pytest.fixture

@@ -263,6 +263,7 @@ async def abandon(bridge, going=()):
     """Let go of a bridge as a dying process does: its tasks end where they are, and nobody is told."""
     driver, intake, inbox = bridge._driver, bridge._intake, bridge._inbox
     driver._running = False  # so that aclose() finds nothing to give back
+    slots = driver._worker.attempts._slots.values()
     tasks = [
         *going,
         *driver._tasks,
@@ -270,6 +271,7 @@ async def abandon(bridge, going=()):
         *(job.task for job in intake._jobs),
         *intake._typing_now,
         inbox._group._task,
+        *(task for one in slots for task in (one._fetching, one._returning)),
     ]
     alive = [task for task in tasks if task is not None and not task.done()]
     for task in alive:

@@ -8,15 +8,15 @@ in by the next turn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine import loading
+from hitl_core.bridge.engine import loading, trail
 from hitl_core.bridge.engine.attempts import Attempts
 from hitl_core.bridge.engine.conversation import Conversation, GivenInput, Letter, Outcome, is_on
 from hitl_core.bridge.engine.lanes import OpenEffect
@@ -24,6 +24,7 @@ from hitl_core.bridge.engine.progress import Advance
 from hitl_core.bridge.handoff.inputs import AgentEvent, SessionRead, StartRequested
 from hitl_core.bridge.handoff.records import Handoff
 from hitl_core.bridge.policy import Policy
+from hitl_core.bridge.store.audit import Audit, AuditEntry
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import release_parked, want
 from hitl_core.bridge.store.tables import EffectState, LetterState
@@ -33,6 +34,7 @@ from hitl_core.events import SessionEvent
 
 __all__ = ["Came", "Committed", "Turns"]
 
+_LOOKED_AT: Final = timedelta(milliseconds=50)
 _INPUTS: Final = 500
 _KEPT: Final = 2_000
 
@@ -75,7 +77,8 @@ class Turns:
     """The turns of one worker.
 
     :param worker: its id.
-    :param live: ids of the workers that live; another one's conversation is theirs.
+    :param live: ids of the workers that live, as far as is known; another one's conversation is theirs.
+    :param dead: says which of some workers are dead, in the transaction that takes over from them.
     """
 
     def __init__(
@@ -85,14 +88,17 @@ class Turns:
         *,
         worker: str,
         live: Callable[[], Collection[str]],
+        dead: Callable[[AsyncConnection, Collection[str]], Awaitable[Collection[str]]],
         attempts: Attempts,
         policy: Policy,
     ) -> None:
         self.rows = TurnRows(store, tenant)
+        self._audit = Audit(store, tenant)
         self._store = store
         self._tenant = tenant
         self._worker = worker
         self._live = live
+        self._dead = dead
         self._attempts = attempts
         self._policy = policy
         self._kept: dict[str, Conversation] = {}
@@ -127,7 +133,7 @@ class Turns:
         took: dict[str, int] = {}
         try:
             async with self._store.write() as conn:
-                await self._lock(conn, ids, in_hand)
+                await self._lock(conn, ids, in_hand, done)
                 if in_hand:
                     given = await self._read(conn, in_hand, done)
                     for conversation in in_hand:
@@ -162,12 +168,20 @@ class Turns:
 
     # Reading --------------------------------------------------------------------------------------------------
 
-    async def _lock(self, conn: AsyncConnection, ids: Collection[str], in_hand: list[Conversation]) -> None:
-        live = self._live()
+    async def _lock(
+        self, conn: AsyncConnection, ids: Collection[str], in_hand: list[Conversation], done: Committed
+    ) -> None:
+        rows = await self.rows.lock(conn, ids)
+        for id_ in self._came.keys() & set(ids) - {row.id for row in rows}:
+            # Another worker looks at its row just now; nobody else will ask for what our attempt came to.
+            done.next_at[id_] = self._store.clock.now() + _LOOKED_AT
+        others = {row.worker for row in rows if row.worker not in {None, self._worker}} - set(self._live())
+        free = {None, self._worker, *(await self._dead(conn, others) if others else ())}
         unknown: dict[str, Conversation] = {}
-        for row in await self.rows.lock(conn, ids):
+        for row in rows:
             mine = row.worker == self._worker
-            if row.worker is not None and not mine and row.worker in live:
+            if row.worker not in free:
+                self._came.pop(row.id, None)  # whoever took over has made its own of it
                 continue
             kept = self._kept.get(row.id)
             if kept is not None and kept.fence == row.fence and (mine or (row.worker is None and not kept.lanes)):
@@ -279,7 +293,7 @@ class Turns:
         self, conn: AsyncConnection, in_hand: Sequence[Conversation], now: datetime, done: Committed
     ) -> None:
         rows = self.rows
-        await self._write_handoffs(conn, in_hand, done)
+        await self._write_handoffs(conn, in_hand, now, done)
         await rows.settle_inputs(conn, [_outcome_row(one, now) for c in in_hand for one in c.outcomes])
         effects = [(c, effect) for c in in_hand for effect in c.lanes.changed.values()]
         await rows.save_effects(
@@ -300,13 +314,17 @@ class Turns:
             if wake_at is not None:
                 done.next_at[conversation.id] = wake_at
 
-    async def _write_handoffs(self, conn: AsyncConnection, in_hand: Sequence[Conversation], done: Committed) -> None:
+    async def _write_handoffs(
+        self, conn: AsyncConnection, in_hand: Sequence[Conversation], now: datetime, done: Committed
+    ) -> None:
         new, changed, armed = [], [], []
         disarmed: list[tuple[str, str]] = []
         ended: set[tuple[str, str]] = set()
+        told: list[AuditEntry] = []
         for conversation in in_hand:
             for id_, before in conversation.before.items():
                 handoff = conversation.handoffs[id_]
+                told += trail.entries(before, handoff, now)
                 if before is None:
                     new.append(loading.new_handoff(handoff))
                 else:
@@ -324,6 +342,7 @@ class Turns:
         await self.rows.save_handoffs(conn, new=new, changed=changed)
         await self.rows.save_timers(conn, armed=armed, disarmed=disarmed)
         await self.rows.close_links(conn, ended, open=False)
+        await self._audit.append(conn, *told)
 
     async def _write_links(
         self, conn: AsyncConnection, in_hand: Sequence[Conversation], now: datetime, done: Committed

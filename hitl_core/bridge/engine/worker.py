@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.engine.attempts import Attempts
+from hitl_core.bridge.engine.classify import frames
+from hitl_core.bridge.engine.committing import is_ones_own_fault
 from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.intake import Intake
 from hitl_core.bridge.engine.lanes import OpenEffect
@@ -30,6 +32,7 @@ __all__ = ["Worker"]
 
 logger = logging.getLogger(__name__)
 
+_ASIDE: Final = timedelta(seconds=60)
 _BATCH: Final = 128
 _FOUND: Final = 500
 _BEATS: Final = 4  # in one lease, so that a late one does no harm
@@ -61,12 +64,19 @@ class Worker:
         self._seen_at: datetime | None = None
         self.attempts = attempts_of(self.id, self._lease_ends)
         self._turns = Turns(
-            store, tenant, worker=self.id, live=lambda: self._alive, attempts=self.attempts, policy=policy
+            store,
+            tenant,
+            worker=self.id,
+            live=lambda: self._alive,
+            dead=self._dead,
+            attempts=self.attempts,
+            policy=policy,
         )
         self.timers = Timers(store, tenant, self._turns.rows)
         self.intake: Intake | None = None
         self._dirty: dict[str, None] = {}
         self._waking: dict[str, datetime] = {}
+        self._aside: dict[str, datetime] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._turning = False
         self.wake = asyncio.Event()
@@ -89,7 +99,8 @@ class Worker:
     def touch(self, ids: Iterable[str]) -> None:
         """Note that something happened to conversations."""
         for id_ in ids:
-            self._dirty[id_] = None
+            if id_ not in self._aside:
+                self._dirty[id_] = None
         self.wake.set()
 
     async def poll(self) -> None:
@@ -125,11 +136,20 @@ class Worker:
                 statement.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}),
                 {"id": self.id, "started_at": now, "seen_at": now},
             )
-            w = workers.c
-            alive = await conn.execute(sa.select(w.id).where(w.seen_at > now - self._lease))
-            self._alive = frozenset(alive.scalars()) | {self.id}
+            if not self._store.is_sqlite:  # where whoever worked before us is dead: its lock is ours
+                w = workers.c
+                alive = await conn.execute(sa.select(w.id).where(w.seen_at > now - self._lease))
+                self._alive = frozenset(alive.scalars()) | {self.id}
         # Taken before the round trip: we must not believe in our lease for longer than others do.
         self._seen_at = clock_now
+
+    async def _dead(self, conn: AsyncConnection, suspects: Collection[str]) -> frozenset[str]:
+        """Return which of these workers are dead now: what we know of them may be as old as we were paused for."""
+        if self._store.is_sqlite:
+            return frozenset(suspects)
+        w = workers.c
+        alive = sa.select(w.id).where(w.id.in_(suspects), w.seen_at > await self._store.now(conn) - self._lease)
+        return frozenset(suspects) - frozenset((await conn.execute(alive)).scalars())
 
     # Doing it -------------------------------------------------------------------------------------------------
 
@@ -149,27 +169,51 @@ class Worker:
             for id_ in ids:
                 del self._dirty[id_]
             try:
-                done = await self._turns.take(ids)
+                await self._take(ids)
             except BaseException:
                 self._dirty = dict.fromkeys([*ids, *self._dirty])
                 raise
+
+    async def _take(self, ids: Sequence[str]) -> None:
+        """Take a turn; a conversation that cannot be worked on costs no other one.
+
+        :raises StoreError: the database is lost.
+        """
+        try:
+            done = await self._turns.take(ids)
+        except Exception as error:
+            if isinstance(error, StoreError) and not is_ones_own_fault(error):
+                raise
+            if len(ids) == 1:
+                self._set_aside(ids[0], error)
+                return
+            for id_ in ids:
+                await self._take([id_])
+        else:
             await self._committed(done)
+
+    def _set_aside(self, id_: str, error: Exception) -> None:
+        self._aside[id_] = at = self._store.clock.now() + _ASIDE
+        why = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}\n{frames(error)}"
+        logger.error("conversation %s cannot be worked on, next try at %s: %s", id_, at, why)
 
     def _wake_due(self) -> None:
         now = self._store.clock.now()
-        due = [id_ for id_, at in self._waking.items() if at <= now]
-        for id_ in due:
-            del self._waking[id_]
-            self._dirty[id_] = None
+        for times in (self._waking, self._aside):
+            for id_ in [id_ for id_, at in times.items() if at <= now]:
+                del times[id_]
+                self._dirty[id_] = None
 
     def next_at(self) -> datetime | None:
         """Return when an effect that waits for its time, or a timer, wants to be looked at."""
-        times = [*self._waking.values(), *((self.timers.next_at,) if self.timers.next_at is not None else ())]
+        times = [
+            *self._waking.values(),
+            *self._aside.values(),
+            *((self.timers.next_at,) if self.timers.next_at is not None else ()),
+        ]
         return min(times, default=None)
 
     async def _committed(self, done: Committed) -> None:
-        for connection, detail in done.held.items():
-            await self._note_account(connection, detail)
         for conversation, effect in done.begun:
             self._turns.begun(effect, conversation.fence)
             task = asyncio.create_task(self._attempt(conversation, conversation.fence, effect))
@@ -181,6 +225,9 @@ class Worker:
         if done.intake and self.intake is not None:
             self.intake.wake()
         self._listener(done)
+        # Last, since it may fail: what was announced has to be made, and this is found out again.
+        for connection, detail in done.held.items():
+            await self._note_account(connection, detail)
 
     async def _attempt(self, conversation: Conversation, fence: int, effect: OpenEffect) -> None:
         advance = None
