@@ -369,11 +369,12 @@ blobs = sa.Table(
     _text("conversation_id", null=True),
     _text("name", null=True),
     _text("content_type", null=True),
-    sa.Column("size", _BIG, nullable=True),
+    sa.Column("size", _BIG, nullable=True),  # once all of it is there
     _time("stored_at"),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 sa.Index(f"{PREFIX}blobs_conversation_idx", blobs.c.tenant, blobs.c.conversation_id)
+sa.Index(f"{PREFIX}blobs_stored_idx", blobs.c.tenant, blobs.c.stored_at, **_open_only("part = 0"))
 
 dead_letters = sa.Table(
     f"{PREFIX}dead_letters",

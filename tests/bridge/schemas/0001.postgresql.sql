@@ -187,6 +187,7 @@ CREATE TABLE hitl_blobs (
 	CONSTRAINT hitl_blobs_pkey PRIMARY KEY (tenant, id, part)
 );
 CREATE INDEX hitl_blobs_conversation_idx ON hitl_blobs (tenant, conversation_id);
+CREATE INDEX hitl_blobs_stored_idx ON hitl_blobs (tenant, stored_at) WHERE part = 0;
 CREATE TABLE hitl_workers (
 	id TEXT NOT NULL, 
 	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 

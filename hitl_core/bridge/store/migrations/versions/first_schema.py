@@ -5,7 +5,7 @@ Written out, so that it stays what it was whatever becomes of the tables' defini
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,11 +41,7 @@ def _handoffs() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="hitl_conversations_pkey"),
     )
     op.create_index(
-        "hitl_conversations_wake_idx",
-        "hitl_conversations",
-        ["tenant", "wake_at"],
-        sqlite_where=sa.text("wake_at IS NOT NULL"),
-        postgresql_where=sa.text("wake_at IS NOT NULL"),
+        "hitl_conversations_wake_idx", "hitl_conversations", ["tenant", "wake_at"], **_where("wake_at IS NOT NULL")
     )
     op.create_table(
         "hitl_handoffs",
@@ -69,20 +65,9 @@ def _handoffs() -> None:
     )
     op.create_index("hitl_handoffs_ended_idx", "hitl_handoffs", ["tenant", "ended_at"])
     op.create_index(
-        "hitl_handoffs_one_open_idx",
-        "hitl_handoffs",
-        ["tenant", "conversation_id"],
-        unique=True,
-        sqlite_where=sa.text("open"),
-        postgresql_where=sa.text("open"),
+        "hitl_handoffs_one_open_idx", "hitl_handoffs", ["tenant", "conversation_id"], unique=True, **_where("open")
     )
-    op.create_index(
-        "hitl_handoffs_open_idx",
-        "hitl_handoffs",
-        ["tenant", "connection"],
-        sqlite_where=sa.text("open"),
-        postgresql_where=sa.text("open"),
-    )
+    op.create_index("hitl_handoffs_open_idx", "hitl_handoffs", ["tenant", "connection"], **_where("open"))
     op.create_index("hitl_handoffs_user_idx", "hitl_handoffs", ["tenant", "user_key"])
     op.create_table(
         "hitl_timers",
@@ -116,11 +101,7 @@ def _queues() -> None:
     )
     op.create_index("hitl_inputs_handoff_idx", "hitl_inputs", ["tenant", "handoff_id", "position"])
     op.create_index(
-        "hitl_inputs_open_idx",
-        "hitl_inputs",
-        ["tenant", "conversation_id", "position"],
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        "hitl_inputs_open_idx", "hitl_inputs", ["tenant", "conversation_id", "position"], **_where("state = 0")
     )
     op.create_table(
         "hitl_deliveries",
@@ -140,19 +121,9 @@ def _queues() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "hitl_deliveries_open_idx",
-        "hitl_deliveries",
-        ["tenant", "connection", "position"],
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
+        "hitl_deliveries_open_idx", "hitl_deliveries", ["tenant", "connection", "position"], **_where("state = 0")
     )
-    op.create_index(
-        "hitl_deliveries_parked_idx",
-        "hitl_deliveries",
-        ["tenant", "connection"],
-        sqlite_where=sa.text("state = 3"),
-        postgresql_where=sa.text("state = 3"),
-    )
+    op.create_index("hitl_deliveries_parked_idx", "hitl_deliveries", ["tenant", "connection"], **_where("state = 3"))
     op.create_table(
         "hitl_outbox",
         sa.Column("position", BIG, autoincrement=True, nullable=False),
@@ -181,11 +152,7 @@ def _queues() -> None:
     )
     op.create_index("hitl_outbox_handoff_idx", "hitl_outbox", ["tenant", "handoff_id", "position"])
     op.create_index(
-        "hitl_outbox_open_idx",
-        "hitl_outbox",
-        ["tenant", "conversation_id", "position"],
-        sqlite_where=sa.text("state < 2"),
-        postgresql_where=sa.text("state < 2"),
+        "hitl_outbox_open_idx", "hitl_outbox", ["tenant", "conversation_id", "position"], **_where("state < 2")
     )
     op.create_table(
         "hitl_dead_letters",
@@ -207,13 +174,7 @@ def _queues() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("hitl_dead_letters_handoff_idx", "hitl_dead_letters", ["tenant", "handoff_id"])
-    op.create_index(
-        "hitl_dead_letters_open_idx",
-        "hitl_dead_letters",
-        ["tenant", "position"],
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
-    )
+    op.create_index("hitl_dead_letters_open_idx", "hitl_dead_letters", ["tenant", "position"], **_where("state = 0"))
     op.create_table(
         "hitl_audit",
         sa.Column("position", BIG, autoincrement=True, nullable=False),
@@ -246,20 +207,8 @@ def _links() -> None:
         sa.PrimaryKeyConstraint("tenant", "connection", "session_id", name="hitl_links_pkey"),
     )
     op.create_index("hitl_links_conversation_idx", "hitl_links", ["tenant", "conversation_id"])
-    op.create_index(
-        "hitl_links_open_idx",
-        "hitl_links",
-        ["tenant", "connection"],
-        sqlite_where=sa.text("open"),
-        postgresql_where=sa.text("open"),
-    )
-    op.create_index(
-        "hitl_links_wanted_idx",
-        "hitl_links",
-        ["tenant", "connection"],
-        sqlite_where=sa.text("wanted_at IS NOT NULL"),
-        postgresql_where=sa.text("wanted_at IS NOT NULL"),
-    )
+    op.create_index("hitl_links_open_idx", "hitl_links", ["tenant", "connection"], **_where("open"))
+    op.create_index("hitl_links_wanted_idx", "hitl_links", ["tenant", "connection"], **_where("wanted_at IS NOT NULL"))
     op.create_table(
         "hitl_message_links",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -300,6 +249,7 @@ def _links() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", "part", name="hitl_blobs_pkey"),
     )
     op.create_index("hitl_blobs_conversation_idx", "hitl_blobs", ["tenant", "conversation_id"])
+    op.create_index("hitl_blobs_stored_idx", "hitl_blobs", ["tenant", "stored_at"], **_where("part = 0"))
 
 
 def _connections() -> None:
@@ -366,6 +316,10 @@ def _connections() -> None:
         sa.Column("wanted_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "connection", "number", name="hitl_slots_pkey"),
     )
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def downgrade() -> None:
