@@ -43,9 +43,9 @@ from hitl_core.bridge.handoff import (
     decide,
 )
 from hitl_core.bridge.host import Handled, Host, Notice, Receipt, StartResult
-from hitl_core.bridge.hosts import CallbackHost, QueueHost
-from hitl_core.bridge.policy import NOTHING, BusinessHours, Policy, Route, Routing
-from hitl_core.bridge.talking import Turn
+from hitl_core.bridge.hosts import CallbackHost, HandedBack, Noticed, QueueHost, SeenKeys, ToCustomer
+from hitl_core.bridge.policy import NOTHING, BusinessHours, LocaleTexts, Policy, Route, Routing
+from hitl_core.bridge.talking import Turn, answering
 
 if TYPE_CHECKING:
     from hitl_core.bridge.bridge import Bridge
@@ -64,11 +64,14 @@ __all__ = [
     "EndReason",
     "Failure",
     "HandBack",
+    "HandedBack",
     "Handled",
     "Handoff",
     "Host",
     "Input",
+    "LocaleTexts",
     "Notice",
+    "Noticed",
     "NotifyBot",
     "Owner",
     "PauseRequested",
@@ -81,6 +84,7 @@ __all__ = [
     "ResumeRequested",
     "Route",
     "Routing",
+    "SeenKeys",
     "SendToDesk",
     "SessionRead",
     "StartRequested",
@@ -91,8 +95,10 @@ __all__ = [
     "Store",
     "TellCustomer",
     "TimerFired",
+    "ToCustomer",
     "Turn",
     "UserMessage",
+    "answering",
     "decide",
 ]
 

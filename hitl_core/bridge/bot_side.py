@@ -164,6 +164,7 @@ class BotSide(BridgeBase):
 
         :param send: shows the bot's own messages: called with the conversation's id and the message.
         :param user: who wrote it, in conversations of several people.
+        :param user: who wrote it, in conversations of several people.
         """
         return Turn(self, conversation_id, message, author, message_id=message_id, send=send, user=user)
 

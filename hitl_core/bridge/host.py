@@ -31,8 +31,9 @@ class Host(Protocol):
     """The bot, as the bridge sees it.
 
     Calls for one conversation come one after the other, in the order the customer should see them. A call that raises,
-    takes longer than 30 seconds, or whose process dies is repeated with the same ``key``: show what carries a known key
-    once. :mod:`hitl_core.bridge.hosts` has two that are ready.
+    takes longer than 30 seconds, or whose process dies is repeated with the same ``key``, for an hour: show what
+    carries a known key once. Raise :class:`~hitl_core.errors.InvalidRequestError` for what can never be shown; it
+    becomes a dead letter at once, and keeps nothing waiting. :mod:`hitl_core.bridge.hosts` has two hosts.
     """
 
     async def send(self, conversation_id: str, message: AnyMessage, sender: Author, *, key: str) -> None:

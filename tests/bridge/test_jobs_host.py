@@ -9,7 +9,7 @@ from hitl_core.bridge.engine.progress import Progress
 from hitl_core.bridge.handoff.effects import NotifyBot, Resume, TellCustomer, parse_effect
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.handoff.records import EndReason, HandBack
-from hitl_core.errors import ConfigurationError, HitlError, StoreError
+from hitl_core.errors import ConfigurationError, HitlError, InvalidRequestError, StoreError
 from hitl_core.events import AgentMessageDeleted, AgentMessageUpdated, AgentTyping
 from hitl_core.messages import Text
 from hitl_core.people import Agent, Author
@@ -111,11 +111,14 @@ async def test_a_host_that_fails_is_asked_again_with_the_same_key():
 
 
 @pytest.mark.parametrize("effect", [tell(), resume()])
-async def test_the_eighth_failure_is_the_last_and_names_the_kind_alone(effect, caplog):
+async def test_a_host_that_is_away_for_an_hour_loses_nothing_and_then_is_given_up_by_the_kind_alone(effect, caplog):
     at = Stage()
-    at.bot.broken = [RuntimeError(WORDS)] * 20
+    at.bot.broken = [RuntimeError(WORDS)] * 500
+    began = at.clock.now()
     came = await at.run(effect)
-    assert (came.verdict, len(at.bot.keys)) == ("failed", 8)
+    assert came.verdict == "failed"
+    assert 3500 < (at.clock.now() - began).total_seconds() <= 3600
+    assert max(came.wait for came in at.seen) == 30
     assert isinstance(came.report, EffectFailed)
     assert (came.report.key, came.report.failure) == (effect.key, Failure.REFUSED)
     assert "RuntimeError" in came.report.detail
@@ -132,16 +135,24 @@ async def test_a_mistake_of_the_user_is_one_sentence_without_a_traceback(error, 
     assert "File " not in caplog.text
 
 
+async def test_what_can_never_be_shown_is_a_dead_letter_at_once():
+    at = Stage()
+    at.bot.broken = [InvalidRequestError("pictures cannot be shown")]
+    came = await at.run(tell())
+    assert (came.verdict, came.report.failure, len(at.bot.keys)) == ("failed", Failure.REFUSED, 1)
+    assert "InvalidRequestError" in came.report.detail
+
+
 async def test_a_call_that_never_ends_is_given_up_and_made_again():
-    at = Stage(host_timeout=0)
+    at = Stage(host_timeout=0, patience=60)
     at.bot.broken = [None] * 20
     came = await at.run(tell())
-    assert (came.verdict, len(at.bot.keys)) == ("failed", 8)
+    assert (came.verdict, len(at.bot.keys)) == ("failed", 9)
     assert "longer than 0 s" in came.report.detail
 
 
 async def test_a_timeout_of_the_hosts_own_is_its_failure_not_ours():
-    at = Stage()
+    at = Stage(patience=1)
     at.bot.broken = [TimeoutError()] * 8
     assert "raised TimeoutError" in (await at.run(tell())).report.detail
 

@@ -23,6 +23,11 @@ logger = logging.getLogger(__name__)
 _LONGEST_PAUSE: Final = 5.0
 
 
+def _unheard(tenant: str) -> None:
+    """Do nothing: another process is told, and none tells us anything."""
+    del tenant
+
+
 class Driver:
     """Drives one tenant's worker and intake.
 
@@ -66,6 +71,7 @@ class Driver:
         """
         self._running = True
         if not self._work:
+            await self._hints.start(_unheard)  # what is accepted here is done by those who listen
             return
         self._locks.enter_context(worker_lock(self._store, self._tenant))
         try:

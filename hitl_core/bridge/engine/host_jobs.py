@@ -11,13 +11,13 @@ from typing import Any, Final, TypeVar
 
 from hitl_core.bridge.engine.classify import frames
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.writes import grown
+from hitl_core.bridge.engine.writes import grown, since
 from hitl_core.bridge.handoff.effects import AnyEffect, NotifyBot, Resume, TellCustomer
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.handoff.records import HandBack
 from hitl_core.bridge.host import Host, Notice
 from hitl_core.clock import Clock
-from hitl_core.errors import HitlError, StoreError
+from hitl_core.errors import HitlError, InvalidRequestError, StoreError, UnsupportedError
 from hitl_core.events import AgentMessageDeleted, AgentMessageUpdated
 from hitl_core.sessions import HistoryEntry
 
@@ -27,7 +27,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS: Final = 8
 _FIRST_WAIT: Final = 0.2
 _LONGEST_WAIT: Final = 30.0
 _STORE_WAIT: Final = 1.0
@@ -39,13 +38,23 @@ class HostJobs:
     The host knows what it has shown by the key, so a call nobody knows the end of is made again.
 
     :param host_timeout: seconds a call may take; one that takes longer is given up and made again.
+    :param patience: seconds one effect is tried for: a bot that is being deployed must not cost an agent's words.
     """
 
-    def __init__(self, host: Host, *, directory: Directory, clock: Clock, host_timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        host: Host,
+        *,
+        directory: Directory,
+        clock: Clock,
+        host_timeout: float = 30.0,
+        patience: float = 3600.0,
+    ) -> None:
         self._host = host
         self._directory = directory
         self._clock = clock
         self._timeout = host_timeout
+        self._patience = patience
 
     def plan(self, effect: AnyEffect) -> Progress:
         """Everything is in the effect already."""
@@ -53,7 +62,7 @@ class HostJobs:
         return Progress()
 
     async def advance(self, effect: AnyEffect, progress: Progress, *, conversation_id: str, handoff_id: str) -> Advance:
-        """Call the host once; the eighth call in a row that fails is the last."""
+        """Call the host once; one that refuses the content, or keeps failing for too long, is not asked again."""
         try:
             call = await self._prepared(effect, conversation_id, handoff_id)
         except StoreError as error:
@@ -115,12 +124,14 @@ class HostJobs:
             more = f": {error}"
         else:  # without its own words: they may quote the customer
             more = f"\n{frames(error)}" if number == 1 and not late else ""
-        logger.warning("effect %s: call %d of %d, the host %s%s", effect.key, number, _ATTEMPTS, what, more)
-        progress = grown(progress, failures=number, began_at=progress.began_at or self._clock.now())
-        if number < _ATTEMPTS:
-            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (number - 1))
+        logger.warning("effect %s: call %d, the host %s%s", effect.key, number, what, more)
+        now = self._clock.now()
+        progress = grown(progress, failures=number, began_at=progress.began_at or now)
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(number - 1, 16))
+        refused = isinstance(error, InvalidRequestError | UnsupportedError)
+        if not refused and since(now, progress.began_at) + wait <= self._patience:
             return Advance(progress=progress, verdict="again", wait=wait)
-        detail = f"the host failed {_ATTEMPTS} times; the last call {what}"
+        detail = f"the host {what}" if refused else f"the host failed {number} times; the last call {what}"
         report = EffectFailed(key=effect.key, failure=Failure.REFUSED, detail=detail)
         return Advance(progress=progress, verdict="failed", report=report)
 
