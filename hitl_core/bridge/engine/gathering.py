@@ -46,7 +46,7 @@ class Ready:
 class Gatherer:
     """Looks for work in the store.
 
-    :param deliveries: how many of a connection are read at a time; ``sessions`` likewise.
+    :param deliveries: how many of a connection may be under way at a time; ``sessions`` likewise.
     """
 
     def __init__(self, store: Store, rows: IntakeRows, links: LinkRows, *, deliveries: int, sessions: int) -> None:

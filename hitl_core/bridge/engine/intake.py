@@ -61,7 +61,7 @@ class Intake:
     :param typing: takes (conversation, hand-off, event) while an agent is typing.
     :param reconcile_seconds: how often all that is open is compared with the helpdesk; ``None`` for only when a
         connection is taken over, as at the start.
-    :param concurrency: deliveries of one connection that are read at a time, and four times as many as sessions.
+    :param concurrency: how many deliveries of one connection are read at a time; of sessions it is a quarter.
     :param max_bytes: longest body of a webhook.
     """
 
@@ -88,8 +88,9 @@ class Intake:
         every = None if reconcile_seconds is None else timedelta(seconds=reconcile_seconds)
         self._rows = rows
         self._acceptor = Acceptor(inbox, store.clock, max_bytes=max_bytes)
-        self._ownership = Ownership(store, rows, connections, worker=worker, live=live, every=every)
-        self._gatherer = Gatherer(store, rows, links, deliveries=concurrency, sessions=max(1, concurrency // 4))
+        self._ownership = Ownership(store, rows, connections, worker=worker, live=live, every=every, slots=concurrency)
+        # More are made ready than are read at a time: those read without a call to the helpdesk are written together.
+        self._gatherer = Gatherer(store, rows, links, deliveries=4 * concurrency, sessions=max(1, concurrency // 4))
         self._comparison = Comparison(store, rows, links)
         self._committer = Committer(store, tenant, rows, links)
         self._jobs: set[_Job] = set()
@@ -272,7 +273,8 @@ class Intake:
 
     async def _parse(self, ready: Ready) -> DeliveryRead:
         if ready.read:
-            return await parse(ready.owned, ready.waiting, ready.known, self._store.clock)
+            async with ready.owned.slots:
+                return await parse(ready.owned, ready.waiting, ready.known, self._store.clock)
         cursors = {id_: known.cursor for id_, known in ready.known.items()}
         return DeliveryRead(ready.owned, ready.waiting, ready.named, cursors)
 

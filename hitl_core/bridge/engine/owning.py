@@ -6,6 +6,7 @@ each transaction that writes, tells it otherwise.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Owned:
     :ivar failures: how often in a row a session could not be read.
     :ivar compare: all that is open is to be compared with the helpdesk; ``comparing``: that is being arranged.
     :ivar compare_after: not before then, since the last try failed.
+    :ivar slots: how many deliveries are read at a time.
     """
 
     connection: Connection
@@ -51,6 +53,7 @@ class Owned:
     compare: bool = True
     comparing: bool = False
     compare_after: datetime | None = None
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def key(self) -> str:
@@ -70,6 +73,7 @@ class Owned:
 class Ownership:
     """The connections of one worker.
 
+    :param slots: how many deliveries of one are read at a time.
     :param every: how often all that is open is compared; ``None`` for when a connection is taken over alone.
     """
 
@@ -82,6 +86,7 @@ class Ownership:
         worker: str,
         live: Callable[[], frozenset[str]],
         every: timedelta | None,
+        slots: int,
     ) -> None:
         self._store = store
         self._rows = rows
@@ -89,6 +94,7 @@ class Ownership:
         self._worker = worker
         self._live = live
         self._every = every
+        self._slots = slots
         self.owned: dict[str, Owned] = {}
 
     async def refresh(self, conn: AsyncConnection) -> list[str]:
@@ -118,7 +124,8 @@ class Ownership:
         for row in await self._rows.lock(conn, keys):
             if self._is_free(row, live):
                 await self._rows.take(conn, row.connection, row.fence + 1)
-                taken.append(Owned(self._connections[row.connection], row.fence + 1))
+                slots = asyncio.Semaphore(self._slots)
+                taken.append(Owned(self._connections[row.connection], row.fence + 1, slots=slots))
         return taken
 
     def keep(self, taken: list[Owned]) -> None:

@@ -96,7 +96,25 @@ class IntakeRows:
         self._store = store
         self._tenant = tenant
         self._worker = worker
-        d = deliveries.c
+        c, d = connections.c, deliveries.c
+        # Made once: making a statement costs more than running it.
+        self._fences = (
+            sa.select(c.connection, c.fence)
+            .where(c.tenant == tenant, c.connection.in_(sa.bindparam("keys", expanding=True)), c.worker == worker)
+            .order_by(c.connection)
+            .with_for_update()
+        )
+        mine = sa.select(deliveries).where(d.tenant == tenant, d.connection == sa.bindparam("key"))
+        self._after = (
+            mine.where(d.position > sa.bindparam("after"), _OPEN)
+            .order_by(d.position)
+            .limit(sa.bindparam("at_most", type_=sa.Integer()))
+        )
+        self._at = (
+            sa.select(deliveries)
+            .where(d.position.in_(sa.bindparam("positions", expanding=True)), _UNSETTLED)
+            .order_by(d.position)
+        )
         self._settle = (
             deliveries.update()
             .where(
@@ -137,14 +155,8 @@ class IntakeRows:
 
     async def fences(self, conn: AsyncConnection, keys: Collection[str]) -> dict[str, int]:
         """Return the fences of those connections that are ours, and keep others from taking them until the end."""
-        c = connections.c
-        query = (
-            sa.select(c.connection, c.fence)
-            .where(c.tenant == self._tenant, c.connection.in_(keys), c.worker == self._worker)
-            .order_by(c.connection)
-            .with_for_update()
-        )
-        return {row.connection: row.fence for row in await conn.execute(query)}
+        result = await conn.execute(self._fences, {"keys": list(keys)})
+        return {row.connection: row.fence for row in result}
 
     async def give_back(self, conn: AsyncConnection, fences: dict[str, int]) -> None:
         """Let others take these connections, where they are ours under that fence."""
@@ -170,20 +182,11 @@ class IntakeRows:
 
     async def after(self, conn: AsyncConnection, key: str, position: int, limit: int) -> Sequence[Row]:
         """Return open deliveries from behind a position on, in order."""
-        d = deliveries.c
-        query = (
-            sa.select(deliveries)
-            .where(d.tenant == self._tenant, d.connection == key, d.position > position, _OPEN)
-            .order_by(d.position)
-            .limit(limit)
-        )
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._after, {"key": key, "after": position, "at_most": limit})).all()
 
     async def at(self, conn: AsyncConnection, positions: Collection[int]) -> Sequence[Row]:
         """Return those of these deliveries that are open or parked, in order."""
-        d = deliveries.c
-        query = sa.select(deliveries).where(d.position.in_(positions), _UNSETTLED).order_by(d.position)
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._at, {"positions": list(positions)})).all()
 
     async def open_until(self, conn: AsyncConnection, key: str, position: int, limit: int) -> list[int]:
         """Return positions of open deliveries up to one."""

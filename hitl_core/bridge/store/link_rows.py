@@ -35,6 +35,31 @@ class LinkRows:
             n.connection == sa.bindparam("b_connection"),
             n.session_id == sa.bindparam("b_session_id"),
         )
+        h, m = handoffs.c, message_links.c
+        named = (n.tenant == tenant, n.connection == sa.bindparam("key"))
+        # Made once: making a statement costs more than running it.
+        self._find = sa.select(links).where(*named, n.session_id.in_(sa.bindparam("ids", expanding=True)))
+        newest = sa.func.row_number().over(partition_by=m.session_id, order_by=m.linked_at.desc())
+        ours = (
+            sa.select(m.session_id, m.vendor_id, newest.label("age"))
+            .where(
+                m.tenant == tenant,
+                m.connection == sa.bindparam("key"),
+                m.session_id.in_(sa.bindparam("ids", expanding=True)),
+                m.direction == "out",
+            )
+            .subquery()
+        )
+        self._own_ids = sa.select(ours.c.session_id, ours.c.vendor_id).where(ours.c.age <= _OWN_IDS)
+        self._starting = sa.select(sa.func.min(h.started_at, type_=h.started_at.type)).where(
+            h.tenant == tenant, h.connection == sa.bindparam("key"), _OPEN_HANDOFF, h.phase == Phase.STARTING.value
+        )
+        self._wanted = (
+            sa.select(links)
+            .where(*named, n.wanted_at.is_not(None), n.wanted_at <= sa.bindparam("now"))
+            .order_by(n.wanted_at)
+            .limit(sa.bindparam("at_most", type_=sa.Integer()))
+        )
         self._wish = wish(tenant)
         self._move = (
             links.update()
@@ -52,36 +77,23 @@ class LinkRows:
 
     async def find(self, conn: AsyncConnection, key: str, ids: Iterable[str]) -> dict[str, Row]:
         """Return the links of those of an account's sessions that have one."""
-        n = links.c
         found: dict[str, Row] = {}
         for some in _in_parts(ids):
-            query = sa.select(links).where(n.tenant == self._tenant, n.connection == key, n.session_id.in_(some))
-            found.update((row.session_id, row) for row in await conn.execute(query))
+            result = await conn.execute(self._find, {"key": key, "ids": some})
+            found.update((row.session_id, row) for row in result)
         return found
 
     async def own_ids(self, conn: AsyncConnection, key: str, ids: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return the helpdesk's ids of what we wrote in sessions, the last few thousand of each (behaviour F24)."""
-        m = message_links.c
         found: defaultdict[str, set[str]] = defaultdict(set)
         for some in _in_parts(ids):
-            newest = sa.func.row_number().over(partition_by=m.session_id, order_by=m.linked_at.desc())
-            ours = (
-                sa.select(m.session_id, m.vendor_id, newest.label("age"))
-                .where(m.tenant == self._tenant, m.connection == key, m.session_id.in_(some), m.direction == "out")
-                .subquery()
-            )
-            query = sa.select(ours.c.session_id, ours.c.vendor_id).where(ours.c.age <= _OWN_IDS)
-            for row in await conn.execute(query):
+            for row in await conn.execute(self._own_ids, {"key": key, "ids": some}):
                 found[row.session_id].add(row.vendor_id)
         return {id_: frozenset(own) for id_, own in found.items()}
 
     async def starting_since(self, conn: AsyncConnection, key: str) -> datetime | None:
         """Return since when a hand-off has been starting on a connection: an unknown session may become its own."""
-        h = handoffs.c
-        query = sa.select(sa.func.min(h.started_at, type_=h.started_at.type)).where(
-            h.tenant == self._tenant, h.connection == key, _OPEN_HANDOFF, h.phase == Phase.STARTING.value
-        )
-        since: datetime | None = (await conn.execute(query)).scalar_one()
+        since: datetime | None = (await conn.execute(self._starting, {"key": key})).scalar_one()
         return since
 
     async def open_handoffs(
@@ -118,14 +130,7 @@ class LinkRows:
 
     async def wanted(self, conn: AsyncConnection, key: str, now: datetime, limit: int) -> Sequence[Row]:
         """Return links whose session is to be read now, the longest wanted first."""
-        n = links.c
-        query = (
-            sa.select(links)
-            .where(n.tenant == self._tenant, n.connection == key, n.wanted_at.is_not(None), n.wanted_at <= now)
-            .order_by(n.wanted_at)
-            .limit(limit)
-        )
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._wanted, {"key": key, "now": now, "at_most": limit})).all()
 
     async def claim(self, conn: AsyncConnection, key: str, ids: Iterable[str], claim: datetime) -> None:
         """Note that sessions are being read.
