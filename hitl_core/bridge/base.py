@@ -115,7 +115,7 @@ class BridgeBase:
         start_patience: float,
         lease_seconds: float,
     ) -> Attempts:
-        directory = StoreDirectory(self.store, self.tenant, worker)
+        directory = StoreDirectory(self.store, self.tenant, worker, lease=lease_seconds)
         clock = self.store.clock
         desks = {
             key: DeskJobs(connection, directory=directory, clock=clock, start_patience=start_patience)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.engine.progress import Busy, ClaimedUser, Progress, UserClaim
 from hitl_core.bridge.handoff.inputs import AgentEvent, UserMessage, parse_input
 from hitl_core.bridge.store.base import Store
-from hitl_core.bridge.store.tables import conversations, inputs, links, message_links, outbox, user_links
+from hitl_core.bridge.store.tables import conversations, inputs, links, message_links, outbox, user_links, workers
 from hitl_core.events import AgentMessage
 from hitl_core.people import Author, ExternalUser, Role
 from hitl_core.sessions import HistoryEntry, SessionRef
@@ -25,12 +26,14 @@ class StoreDirectory:
     """The look-ups of one worker.
 
     :param worker: its id, which a claim is made in.
+    :param lease: seconds after its last heartbeat for which another worker, and its claims, are taken to live.
     """
 
-    def __init__(self, store: Store, tenant: str, worker: str) -> None:
+    def __init__(self, store: Store, tenant: str, worker: str, *, lease: float = 10.0) -> None:
         self._store = store
         self._tenant = tenant
         self._worker = worker
+        self._lease = timedelta(seconds=lease)
 
     # Sessions and messages ------------------------------------------------------------------------------------
 
@@ -74,34 +77,33 @@ class StoreDirectory:
     async def claim_user(self, connection: str, user_key: str, fingerprint: str) -> ClaimedUser:
         """Ask for a customer's record: it is known, or ours to make, or being made by another (behaviour F05)."""
         u = user_links.c
-        mine = [u.tenant == self._tenant, u.connection == connection, u.user_key == user_key]
+        key = {"tenant": self._tenant, "connection": connection, "user_key": user_key}
+        mine = [u[name] == value for name, value in key.items()]
+        find = sa.select(user_links).where(*mine).with_for_update()
         async with self._store.write() as conn:
             now = self._store.clock.now()
-            row = (await conn.execute(sa.select(user_links).where(*mine).with_for_update())).one_or_none()
-            known = ExternalUser.model_validate_json(row.external) if row is not None and row.external else None
-            if known is not None and row is not None and row.fingerprint == fingerprint:
+            row = (await conn.execute(find)).one_or_none()
+            if row is None:  # the first to write one wins, and the others find its claim
+                await conn.execute(self._store.insert(user_links).on_conflict_do_nothing(), {**key, "updated_at": now})
+                row = (await conn.execute(find)).one()
+            known = ExternalUser.model_validate_json(row.external) if row.external else None
+            if known is not None and row.fingerprint == fingerprint:
                 return known
-            if row is not None and self._claimed(row, now):
+            if await self._claimed(conn, row, now):
                 return Busy()
             claim = {"claimed_by": self._worker, "claimed_at": now}
-            statement = self._store.insert(user_links)
-            await conn.execute(
-                statement.on_conflict_do_update(index_elements=["tenant", "connection", "user_key"], set_=claim),
-                {
-                    "tenant": self._tenant,
-                    "connection": connection,
-                    "user_key": user_key,
-                    "external": None,
-                    "fingerprint": None,
-                    "updated_at": now,
-                    **claim,
-                },
-            )
+            await conn.execute(user_links.update().where(*mine).values(**claim))
         return UserClaim(known)
 
-    @staticmethod
-    def _claimed(row: sa.Row[Any], now: datetime) -> bool:
-        return row.claimed_by is not None and row.claimed_at is not None and now - row.claimed_at < _CLAIM
+    async def _claimed(self, conn: AsyncConnection, row: sa.Row[Any], now: datetime) -> bool:
+        """Whether somebody is making a record: a worker that died in the act is not, nor waited for."""
+        if row.claimed_by is None or row.claimed_at is None or now - row.claimed_at >= _CLAIM:
+            return False
+        if row.claimed_by == self._worker or self._store.is_sqlite:
+            return bool(row.claimed_by == self._worker)  # on SQLite whoever worked before us is dead
+        w, since = workers.c, await self._store.now(conn) - self._lease
+        alive = await conn.execute(sa.select(w.id).where(w.id == row.claimed_by, w.seen_at > since))
+        return alive.first() is not None
 
     async def keep_user(self, connection: str, user_key: str, fingerprint: str, user: ExternalUser | None) -> None:
         """Keep what was made; ``None`` gives the claim back."""
