@@ -182,6 +182,9 @@ class Intake:
         if not self._idle.is_set():
             self.awake.set()  # for the call that is under way
             return False
+        if self._database_lost:
+            self.awake.clear()  # or whoever waits to be wanted would not wait, and never let the poll look again
+            return False
         self._idle.clear()
         did = False
         try:
