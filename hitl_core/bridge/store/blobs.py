@@ -64,7 +64,8 @@ class Blobs:
         :raises StoreError: the database is lost, or full.
         """
         id_ = secrets.token_urlsafe(24)
-        facts = {"conversation_id": conversation_id, "name": name, "content_type": content_type}
+        whose = {"conversation_id": conversation_id}
+        facts = {**whose, "name": name, "content_type": content_type}
         held = b""
         number = size = 0
         try:
@@ -75,9 +76,9 @@ class Blobs:
                     raise InvalidRequestError(msg)
                 held += chunk
                 while len(held) > PART_BYTES:
-                    await self._add(id_, number, held[:PART_BYTES], facts if number == 0 else {})
+                    await self._add(id_, number, held[:PART_BYTES], facts if number == 0 else whose)
                     held, number = held[PART_BYTES:], number + 1
-            stored_at = await self._add(id_, number, held, facts if number == 0 else {}, size=size)
+            stored_at = await self._add(id_, number, held, facts if number == 0 else whose, size=size)
         except BaseException:
             if number:
                 # What is left of it nobody can open; what cannot be removed now goes with the next purge.

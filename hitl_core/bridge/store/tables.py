@@ -366,7 +366,7 @@ blobs = sa.Table(
     _text("tenant", key=True),
     _text("id", key=True),
     _number("part", default=None, key=True),  # 0 carries the facts, every part a piece of the content
-    _text("conversation_id", null=True),
+    _text("conversation_id", null=True),  # in every part
     _text("name", null=True),
     _text("content_type", null=True),
     sa.Column("size", _BIG, nullable=True),  # once all of it is there
