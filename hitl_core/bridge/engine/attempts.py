@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -14,8 +14,9 @@ from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.desk_jobs import DeskJobs
 from hitl_core.bridge.engine.host_jobs import HostJobs
 from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.pacing import Pace
 from hitl_core.bridge.engine.progress import Advance, Hold, Progress
-from hitl_core.bridge.handoff.effects import SendToDesk, StartSession
+from hitl_core.bridge.handoff.effects import SendToDesk, StartSession, StopSession
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.store.slots import Slots
 from hitl_core.bridge.store.tables import EffectState
@@ -57,6 +58,11 @@ class Attempts:
         self._clock = clock
         self._cap = cap
         self._slots = dict(slots or {})
+        self._paces = {
+            key: Pace(desk.connection.limits.updates)
+            for key, desk in self._desks.items()
+            if desk.connection.limits.updates is not None
+        }
         self._lease_ends = lease_ends
         self._room: defaultdict[str, int] = defaultdict(lambda: cap)
         self.paused: dict[str, datetime] = {}
@@ -80,8 +86,32 @@ class Attempts:
         if self._room[connection] <= 0:
             self.starved.add(conversation.id)
             return False
+        if not self._in_pace(conversation, effect):
+            return False
         self._room[connection] -= 1
         return True
+
+    def _in_pace(self, conversation: Conversation, effect: OpenEffect) -> bool:
+        """Whether a session may be updated now, as far as its helpdesk counts that; if so, it is counted."""
+        what = effect.effect
+        pace = self._paces.get(effect.connection or "")
+        if pace is None or not isinstance(what, SendToDesk | StopSession):
+            return True
+        now = self._clock.now()
+        updates = conversation.updates.setdefault(what.session.id, deque())
+        while updates and updates[0] <= now - pace.window:
+            updates.popleft()
+        next_at = pace.next_at(updates)
+        if next_at is not None and next_at > now and isinstance(what, SendToDesk):  # an end is not kept waiting
+            effect.not_before = next_at
+            return False
+        updates.append(now)
+        return True
+
+    @property
+    def paced(self) -> Mapping[str, Pace]:
+        """The connections whose helpdesk counts the updates of a session."""
+        return self._paces
 
     def let_go(self, effect: OpenEffect) -> None:
         """Give the room of an effect back."""

@@ -7,6 +7,7 @@ changed, all in one transaction.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -111,7 +112,7 @@ class Conversation:
     :ivar fence: grows whenever the turn changes hands.
     :ivar current: id of its latest hand-off.
     :ivar handoffs: those that are needed: the latest, those with open effects, those an input is about.
-    :ivar attempts: what came of attempts, by effect, to be taken in by the next turn.
+    :ivar updates: when its sessions were written to of late, by id, where the helpdesk counts that.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Conversation:
     current: str | None = None
     handoffs: dict[str, Handoff] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
+    updates: dict[str, deque[datetime]] = field(default_factory=dict)
     # What the turn has to write:
     before: dict[str, Handoff | None] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)

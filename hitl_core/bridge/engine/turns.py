@@ -7,7 +7,7 @@ in by the next turn.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -211,6 +211,23 @@ class Turns:
         if needed:
             for row in await self.rows.handoffs(conn, needed):
                 unknown[row.conversation_id].handoffs[row.id] = loading.handoff_of(row)
+        if self._attempts.paced:
+            await self._recall_updates(conn, unknown.values(), now)
+
+    async def _recall_updates(self, conn: AsyncConnection, unknown: Iterable[Conversation], now: datetime) -> None:
+        """Learn how often sessions were updated of late, by whoever had them, where their helpdesk counts that."""
+        paces = self._attempts.paced
+        open_ones = {
+            handoff.id: (conversation, handoff.session.id)
+            for conversation in unknown
+            for handoff in conversation.handoffs.values()
+            if handoff.session is not None and handoff.connection in paces
+        }
+        if open_ones:
+            window = max(pace.window for pace in paces.values())
+            for row in await self.rows.recent_attempts(conn, list(open_ones), now - window):
+                conversation, session_id = open_ones[row.handoff_id]
+                conversation.updates.setdefault(session_id, deque()).append(row.attempting_at)
 
     def _ours(self, conversation: Conversation) -> Callable[[str], bool]:
         keys = {came.key for came in self._came.get(conversation.id, ()) if came.fence == conversation.fence}

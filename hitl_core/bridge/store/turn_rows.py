@@ -131,6 +131,23 @@ class TurnRows:
         )
         return (await conn.execute(query)).all()
 
+    async def recent_attempts(
+        self, conn: AsyncConnection, handoff_ids: Collection[str], since: datetime
+    ) -> Sequence[Row]:
+        """Return when these hand-offs' sessions were written to since then, oldest first."""
+        o = outbox.c
+        query = (
+            sa.select(o.handoff_id, o.attempting_at)
+            .where(
+                o.tenant == self._tenant,
+                o.handoff_id.in_(handoff_ids),
+                o.kind.in_(("send_to_desk", "stop_session")),
+                o.attempting_at > since,
+            )
+            .order_by(o.attempting_at)
+        )
+        return (await conn.execute(query)).all()
+
     # Writing --------------------------------------------------------------------------------------------------
 
     async def save_handoffs(
