@@ -1,0 +1,51 @@
+"""What a worker with nothing to do takes of a core."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection as Pipe
+from typing import Final
+
+from benchmarks.bridge.figures import Figure
+from benchmarks.bridge.processes import child
+from benchmarks.bridge.scene import ENGINES, begin, bridged, databases, settled
+
+__all__ = ["AIM", "figures", "idle", "measure"]
+
+AIM: Final = 1.0
+
+_SETTLING: Final = 2.0  # seconds
+
+
+def idle(url: str, seconds: float, pipe: Pipe) -> None:
+    """Have hand-offs open and nothing to do for so many seconds, then tell the share of a core, in per cent."""
+    pipe.send(asyncio.run(_idle(url, seconds)))
+
+
+async def _idle(url: str, seconds: float) -> float:
+    async with bridged(url) as bridge:
+        await begin(bridge, 100)
+        await settled(bridge)
+        await asyncio.sleep(_SETTLING)
+        began, cpu = time.perf_counter(), time.process_time()
+        await asyncio.sleep(seconds)
+        return 100 * (time.process_time() - cpu) / (time.perf_counter() - began)
+
+
+def measure(url: str, *, seconds: float) -> float:
+    """Measure a process of its own."""
+    with child(idle, url, seconds) as process:
+        share: float = process.hear_now()
+    return share
+
+
+def figures(*, seconds: float = 20.0) -> Iterator[Figure]:
+    """Measure one engine after the other."""
+    for engine in ENGINES:
+        with databases(engine) as fresh:
+            share = measure(fresh(), seconds=seconds)
+        yield Figure(
+            f"bridge: idle worker on {engine}", share, " % of a core", AIM, most=True, detail=f"over {seconds:g} s"
+        )
