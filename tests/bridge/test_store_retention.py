@@ -192,6 +192,7 @@ async def test_files_go_with_their_hand_off_and_half_ones_after_a_while(store, r
             await conn.execute(sa.update(t.blobs).where(t.blobs.c.id == ids[name]).values(stored_at=at))
     await handoff(store, "h1", LONG_AGO, conversation="c1")
     await handoff(store, "h2", LATELY, conversation="c2")
+    await handoff(store, "h3", START, conversation="c1")
     async with store.write() as conn:
         await conn.execute(sa.update(t.blobs).where(t.blobs.c.id == ids["torn"]).values(size=None))
     gone = await retention.purge(5 * DAY)
