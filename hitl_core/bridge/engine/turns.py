@@ -184,7 +184,9 @@ class Turns:
                 self._came.pop(row.id, None)  # whoever took over has made its own of it
                 continue
             kept = self._kept.get(row.id)
-            if kept is not None and kept.fence == row.fence and (mine or (row.worker is None and not kept.lanes)):
+            # After a purge the numbers of a conversation begin anew, so the same one may be of another life.
+            known = kept is not None and kept.fence == row.fence and kept.current == row.handoff_id
+            if kept is not None and known and (mine or (row.worker is None and not kept.lanes)):
                 conversation = kept
                 conversation.begin()
             else:
