@@ -388,6 +388,8 @@ async def test_whoever_waits_for_work_wakes_when_there_is_some(store):
     async with scene(store, PUSH) as it:
         await linked(it, "t1")
         await it.settle()
+        await it.intake.poll()
+        assert not it.intake.awake.is_set(), "an idle worker does nothing but look"
         await it.intake.wanted(0.001)
         waiting = asyncio.create_task(it.intake.wanted(60))
         await it.says("t1", "Hello")

@@ -174,6 +174,28 @@ async def test_f04_f21_parked_deliveries_survive_the_worker_in_their_order(store
         await other.aclose()
 
 
+async def test_f04_whoever_takes_over_finds_what_is_open_before_what_is_parked(store):
+    async with scene(store, PUSH) as it:
+        it.desk.open("t1", "t9")
+        await it.link("t1")
+        await it.handoff("c9")
+        await it.says("t9", "early", id="d0")
+        await it.settle()
+        await it.says("t1", "one", id="d1")
+        await it.says("t9", "early too", id="d2")
+        await it.change(deliveries, deliveries.c.id == "d2", state=3)
+        it.live = {"w2"}
+        other = it.worker("w2")
+        await other.poll()
+        await other.work()
+        assert await it.said() == ["one"]
+        await started(it, "c9", "t9")
+        other.wake()
+        await other.work()
+        assert await it.said("c9") == ["early", "early too"]
+        await other.aclose()
+
+
 async def test_f04_a_release_waits_for_nobody_and_counts_what_it_let_go(store):
     async with scene(store, PUSH) as it:
         it.desk.open("t1", "t2")

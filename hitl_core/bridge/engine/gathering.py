@@ -59,17 +59,22 @@ class Gatherer:
     async def rescan(self, conn: AsyncConnection, owned: Owned) -> None:
         """Find what was not told: committed late by another process, released, replayed, wanted."""
         lines = owned.lines
-        open_ = set(await self._rows.open_until(conn, owned.key, owned.high, _IN_MEMORY))
+        open_ = await self._rows.open(conn, owned.key, _IN_MEMORY)
         parked = await self._rows.parked(conn, owned.key, _IN_MEMORY)
-        owned.missed = sorted(position for position in open_.union(parked) if position not in lines)
-        owned.fresh = owned.look = True
+        seen = [position for position in open_ if position <= owned.high]
+        owned.missed = sorted(position for position in {*seen, *parked} if position not in lines)
+        if len(seen) < len(open_) or len(open_) == _IN_MEMORY:
+            owned.fresh = True
+        if owned.can_read and await self._links.wanted(conn, owned.key, self._store.clock.now(), 1):
+            owned.look = True
         if not lines.parked:
             return
         since = await self._links.starting_since(conn, owned.key)
         named = [id_ for one in lines.parked for id_ in one.sessions][:_LOOKED_UP]
         linked = await self._links.find(conn, owned.key, named)
+        released = set(seen)
         for one in lines.parked:
-            if one.position in open_:
+            if one.position in released:
                 one.stored_parked = False
                 lines.release(one)
             elif not starts_before(one.received_at, since) or any(id_ in linked for id_ in one.sessions):
@@ -112,8 +117,8 @@ class Gatherer:
         else:
             rows = await self._rows.after(conn, owned.key, owned.high, room)
             owned.fresh = len(rows) == room
+            owned.high = rows[-1].position if rows else owned.high
         for row in rows:
-            owned.high = max(owned.high, row.position)
             if row.position not in owned.lines:
                 owned.lines.add(waiting_of(row))
         return True

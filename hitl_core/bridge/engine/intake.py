@@ -170,7 +170,9 @@ class Intake:
             self._database_lost = False
             for owned in self._ownership.owned.values():
                 owned.compare = True  # webhooks may have been turned away that nobody sends again
-        self.awake.set()
+        now = self._store.clock.now()
+        if any(owned.is_due(now) or owned.has_work(now) for owned in self._ownership.owned.values()):
+            self.awake.set()
 
     # Work -----------------------------------------------------------------------------------------------------
 
@@ -182,13 +184,13 @@ class Intake:
         if not self._idle.is_set():
             self.awake.set()  # for the call that is under way
             return False
-        if self._database_lost:
+        if self._stands_still():
             self.awake.clear()  # or whoever waits to be wanted would not wait, and never let the poll look again
             return False
         self._idle.clear()
         did = False
         try:
-            while not (self._database_lost or self._closing):
+            while not self._stands_still():
                 self.awake.clear()
                 await self._begin()
                 if not self._jobs and not self._typing_now and not self.awake.is_set():
@@ -255,7 +257,7 @@ class Intake:
             each.owned.parsing += 1
             self._start(_Job(each.owned, each.waiting), self._parse(each))
         for one in owned:
-            if one.compare and one.can_read and not one.comparing and (one.compare_after or now) <= now:
+            if one.is_due(now):
                 one.compare, one.comparing = False, True
                 self._start(_Job(one, None), self._compare(one))
         for one, claim in await self._gatherer.claim(held) if held else ():
@@ -387,6 +389,9 @@ class Intake:
                 job.owned.lines.again(job.what, job.what.not_before)
         self._jobs.clear()
         self._finished.clear()
+
+    def _stands_still(self) -> bool:
+        return self._database_lost or self._closing
 
     def _lose_database(self, error: StoreError) -> None:
         if not self._database_lost:

@@ -65,6 +65,11 @@ class Owned:
         """Whether sessions can be read at all."""
         return self.connection.capabilities.pull
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether all that is open is to be compared now."""
+        waits = self.compare_after is not None and self.compare_after > now
+        return self.compare and self.can_read and not self.comparing and not waits
+
     def has_work(self, now: datetime) -> bool:
         """Whether there may be something to read."""
         return self.fresh or bool(self.missed) or (self.look and self.can_read) or self.lines.pending(now)

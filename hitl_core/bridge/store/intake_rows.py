@@ -104,12 +104,16 @@ class IntakeRows:
             .order_by(c.connection)
             .with_for_update()
         )
-        mine = sa.select(deliveries).where(d.tenant == tenant, d.connection == sa.bindparam("key"))
+        mine = (d.tenant == tenant, d.connection == sa.bindparam("key"))
+        at_most = sa.bindparam("at_most", type_=sa.Integer())
         self._after = (
-            mine.where(d.position > sa.bindparam("after"), _OPEN)
+            sa.select(deliveries)
+            .where(*mine, d.position > sa.bindparam("after"), _OPEN)
             .order_by(d.position)
-            .limit(sa.bindparam("at_most", type_=sa.Integer()))
+            .limit(at_most)
         )
+        self._open = sa.select(d.position).where(*mine, _OPEN).order_by(d.position).limit(at_most)
+        self._parked = sa.select(d.position).where(*mine, _PARKED).order_by(d.position).limit(at_most)
         self._at = (
             sa.select(deliveries)
             .where(d.position.in_(sa.bindparam("positions", expanding=True)), _UNSETTLED)
@@ -188,27 +192,13 @@ class IntakeRows:
         """Return those of these deliveries that are open or parked, in order."""
         return (await conn.execute(self._at, {"positions": list(positions)})).all()
 
-    async def open_until(self, conn: AsyncConnection, key: str, position: int, limit: int) -> list[int]:
-        """Return positions of open deliveries up to one."""
-        d = deliveries.c
-        query = (
-            sa.select(d.position)
-            .where(d.tenant == self._tenant, d.connection == key, d.position <= position, _OPEN)
-            .order_by(d.position)
-            .limit(limit)
-        )
-        return list((await conn.execute(query)).scalars())
+    async def open(self, conn: AsyncConnection, key: str, limit: int) -> list[int]:
+        """Return the positions of open deliveries, in order."""
+        return list((await conn.execute(self._open, {"key": key, "at_most": limit})).scalars())
 
     async def parked(self, conn: AsyncConnection, key: str, limit: int) -> list[int]:
-        """Return positions of parked deliveries."""
-        d = deliveries.c
-        query = (
-            sa.select(d.position)
-            .where(d.tenant == self._tenant, d.connection == key, _PARKED)
-            .order_by(d.position)
-            .limit(limit)
-        )
-        return list((await conn.execute(query)).scalars())
+        """Return the positions of parked deliveries, in order."""
+        return list((await conn.execute(self._parked, {"key": key, "at_most": limit})).scalars())
 
     # What became of them --------------------------------------------------------------------------------------
 
