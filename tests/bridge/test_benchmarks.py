@@ -33,7 +33,7 @@ def gate(capsys):
         for figure in figures:
             sharing = _shared_by()
             with capsys.disabled():
-                print(f"\n{figure.line}")
+                print(f"\n{figure.line}")  # noqa: T201 - the figure is what the test is for
             assert figure.within(factor * sharing), f"{figure.line}, on a core shared by {sharing:.1f}"
 
     return check
