@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from hitl_core.bridge.bot_side import BotSide
 from hitl_core.bridge.host import Receipt
+from hitl_core.bridge.store.retention import Retention
 from hitl_core.calls import AttachmentStream
 from hitl_core.messages import AttachmentRef
 
@@ -73,3 +75,24 @@ class Bridge(BotSide):
         :param connection: name or key of the connection; see :attr:`Handoff.connection`.
         """
         return await self._connection(connection).open_attachment(ref, max_bytes=max_bytes)
+
+    # What is kept ---------------------------------------------------------------------------------------------
+
+    async def purge(self, older_than: timedelta) -> Mapping[str, int]:
+        """Let go of hand-offs that ended longer ago than this, with everything of theirs; call it once a day.
+
+        Open work is never touched, and nobody who writes is kept waiting for long.
+
+        :returns: how many rows of each table are gone.
+        """
+        return await Retention(self.store, self.tenant).purge(older_than)
+
+    async def erase_customer(self, user_key: str, *, force: bool = False) -> Mapping[str, int]:
+        """Forget a customer: all that was said in their hand-offs, and what links them to a helpdesk.
+
+        :param user_key: the ``external_id`` the bot knows them by.
+        :param force: also while a hand-off of theirs is open, which is then cut off.
+        :returns: how many rows of each table are gone.
+        :raises StoreError: a hand-off of theirs is open, or the database is lost.
+        """
+        return await Retention(self.store, self.tenant).erase_customer(user_key, force=force)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from hitl_core.cli.database import database_option, needs_bridge, on_database
+from hitl_core.cli.database import database_option, needs_bridge, on_database, tenant_option
 from hitl_core.cli.output import print_table
 
 if TYPE_CHECKING:
@@ -61,6 +63,51 @@ def current(url: str) -> int:
         return 0
     click.echo("Run: hitl db upgrade" if known else "It is of a newer version: upgrade hitl-core", err=True)
     return 1
+
+
+@db.command()
+@database_option
+@tenant_option
+@click.option(
+    "--older-than", "days", type=click.FloatRange(min=0), required=True, metavar="DAYS", help="Since the end."
+)
+def purge(url: str, tenant: str, days: float) -> None:
+    """Let go of hand-offs that ended long ago, with all that was said in them.
+
+    Nothing that is open is touched. Prints how many rows of each table are gone.
+    """
+
+    async def work(store: Store) -> Mapping[str, int]:
+        from hitl_core.bridge.store.retention import Retention
+
+        return await Retention(store, tenant).purge(timedelta(days=days))
+
+    _print_counts(on_database(url, work))
+
+
+@db.command("erase-customer")
+@database_option
+@tenant_option
+@click.argument("customer")
+@click.option("--force", is_flag=True, help="Also while a hand-off of theirs is open, which is then cut off.")
+def erase_customer(url: str, tenant: str, customer: str, *, force: bool) -> None:
+    """Forget a customer, by the id the bot knows them by: all they said, and all that links them to a helpdesk.
+
+    What the helpdesk itself keeps is not touched: erase it there. Prints how many rows of each table are gone.
+    """
+
+    async def work(store: Store) -> Mapping[str, int]:
+        from hitl_core.bridge.store.retention import Retention
+
+        return await Retention(store, tenant).erase_customer(customer, force=force)
+
+    _print_counts(on_database(url, work))
+
+
+def _print_counts(gone: Mapping[str, int]) -> None:
+    print_table([{"table": table, "rows": count} for table, count in sorted(gone.items()) if count])
+    if not sum(gone.values()):
+        click.echo("There was nothing to let go of.", err=True)
 
 
 @db.command("new-key")
