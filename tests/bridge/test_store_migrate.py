@@ -126,11 +126,9 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(engine
     await upgrade(engine)
     async with begin_write(engine) as conn:
         await conn.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608  ours
-    store = Store(blank_url)
-    for attempt in (upgrade(engine), require_current(engine), store.open()):
+    for attempt in (upgrade(engine), require_current(engine), Store(blank_url).__aenter__()):
         with pytest.raises(ConfigurationError, match="upgrade hitl-core, or point to another database"):
             await attempt
-    await store.close()
     async with begin_read(engine) as conn:
         found = await conn.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608  ours
         assert found.scalars().all() == ["9999"]

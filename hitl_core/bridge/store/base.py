@@ -77,7 +77,11 @@ class Store:
 
     async def __aenter__(self) -> Self:
         """Open it."""
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

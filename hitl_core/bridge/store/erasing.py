@@ -69,8 +69,7 @@ class Erasing:
         if traces.ids:
             await self._stop(user_key, traces, force=force)
             gone += await self._content(traces)
-        u = user_links.c
-        gone["user_links"] += await self._sweeper.delete(user_links, u.tenant == self._tenant, u.user_key == user_key)
+        gone["user_links"] += await self._user_links(user_key)
         if traces.ids:
             gone += await self._finish(traces)
         gone = +gone
@@ -168,6 +167,14 @@ class Erasing:
             gone["blobs"] += await delete(blobs, b.tenant == self._tenant, b.conversation_id.in_(some))
         gone["deliveries"] += await self._deliveries(traces)
         return gone
+
+    async def _user_links(self, user_key: str) -> int:
+        """Unlink them everywhere; looked for without writing, since the connection comes first in the key."""
+        u = user_links.c
+        query = sa.select(*user_links.primary_key.columns).where(u.tenant == self._tenant, u.user_key == user_key)
+        async with self._store.read() as conn:
+            found = (await conn.execute(query)).all()
+        return await self._sweeper.delete_at(user_links, found)
 
     async def _without_handoff(self, table: sa.Table, alone: Sequence[str]) -> int:
         """Delete what belongs to their conversations but to no hand-off; looked for without writing."""

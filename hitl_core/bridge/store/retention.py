@@ -53,7 +53,7 @@ _OPEN_EFFECT: Final = sa.text("hitl_outbox.state < 2")
 _SETTLED_EFFECT: Final = sa.text("hitl_outbox.state >= 2")
 _SETTLED_INPUT: Final = sa.text("hitl_inputs.state <> 0")
 
-_GROUP: Final = 50  # hand-offs
+_GROUP: Final = 25  # hand-offs
 _FORGOTTEN: Final = timedelta(days=1)
 """After that long, what nobody has renewed or finished is nobody's."""
 
@@ -65,7 +65,7 @@ class Retention:
     :param grace: seconds any accepting transaction is over in, on PostgreSQL.
     """
 
-    def __init__(self, store: Store, tenant: str, *, lot: int = 500, grace: float = 6.0) -> None:
+    def __init__(self, store: Store, tenant: str, *, lot: int = 250, grace: float = 6.0) -> None:
         self._store = store
         self._tenant = tenant
         self._sweeper = Sweeper(store, lot)

@@ -75,9 +75,15 @@ class Sweeper:
         """Delete those of these rows of which this is still true."""
         if not keys:
             return 0
-        key = sa.tuple_(*table.primary_key.columns)
+        *before, last = table.primary_key.columns
+        total = 0
         async with self._store.write() as conn:
-            return (await conn.execute(sa.delete(table).where(key.in_([tuple(one) for one in keys]), *where))).rowcount
+            for first, ends in _grouped(keys).items():
+                # One by one, because SQLite finds no index for a list of pairs.
+                these = [column == value for column, value in zip(before, first, strict=True)]
+                deleted = await conn.execute(sa.delete(table).where(*these, last.in_(ends), *where))
+                total += deleted.rowcount
+        return total
 
     async def _look(
         self,
@@ -125,22 +131,28 @@ async def delete_sessions(
     :param open: those that are marked open too.
     """
     n, m, h = links.c, message_links.c, handoffs.c
-    if not sessions:
-        return 0, 0
-    mine = sa.tuple_(n.connection, n.session_id).in_(sessions)
     still = sa.exists().where(
         h.tenant == n.tenant, h.conversation_id == n.conversation_id, h.session_id == n.session_id
     )
-    which = [n.tenant == tenant, mine, sa.not_(still)]
+    which = [n.tenant == tenant, sa.not_(still)]
     if not open:
         which.append(sa.not_(n.open))
-    rows = await conn.execute(sa.delete(links).where(*which).returning(n.connection, n.session_id))
-    gone = [(row.connection, row.session_id) for row in rows]
-    if not gone:
-        return 0, 0
-    of_them = sa.tuple_(m.connection, m.session_id).in_(gone)
-    deleted = await conn.execute(sa.delete(message_links).where(m.tenant == tenant, of_them))
-    return len(gone), deleted.rowcount
+    linked = messages = 0
+    for (connection,), ids in _grouped(sessions).items():
+        these = (n.connection == connection, n.session_id.in_(ids))
+        gone = (await conn.execute(sa.delete(links).where(*which, *these).returning(n.session_id))).scalars().all()
+        of_them = (m.tenant == tenant, m.connection == connection, m.session_id.in_(gone))
+        linked += len(gone)
+        messages += (await conn.execute(sa.delete(message_links).where(*of_them))).rowcount
+    return linked, messages
+
+
+def _grouped(keys: Collection[Sequence[Any]]) -> dict[tuple[Any, ...], list[Any]]:
+    """Sort keys by all but their last part."""
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for *first, last in sorted(tuple(key) for key in keys):
+        groups.setdefault(tuple(first), []).append(last)
+    return groups
 
 
 async def adopt_orphans(store: Store, tenant: str) -> int:
