@@ -9,11 +9,11 @@ What has no column of its own is JSON text, written by pydantic: the database on
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from hitl_core.bridge.store.states import DeliveryState, EffectState, InputState, LetterState
 from hitl_core.database import UtcDateTime
 
 __all__ = [
@@ -44,42 +44,6 @@ __all__ = [
 ]
 
 PREFIX: Final = "hitl_"
-
-
-class InputState(IntEnum):
-    """How far an input has come."""
-
-    OPEN = 0
-    DONE = 1
-    DEAD = 2
-
-
-class DeliveryState(IntEnum):
-    """How far a delivery has come; a parked one waits for a start in flight to come to its end."""
-
-    OPEN = 0
-    DONE = 1
-    DEAD = 2
-    PARKED = 3
-
-
-class EffectState(IntEnum):
-    """How far an effect has come; up to ``ATTEMPTING`` it is open."""
-
-    WAITING = 0
-    ATTEMPTING = 1
-    DONE = 2
-    FAILED = 3
-    CANCELLED = 4
-
-
-class LetterState(IntEnum):
-    """What became of a dead letter."""
-
-    OPEN = 0
-    REPLAYED = 1
-    DROPPED = 2
-
 
 metadata = sa.MetaData(
     naming_convention={
