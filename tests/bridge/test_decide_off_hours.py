@@ -95,3 +95,18 @@ def test_off_hours_a_message_that_could_not_be_left_is_told_like_any_failed_star
     scene.failed("h1:start", Failure.REFUSED)
     assert scene.told() == [scene.text("on_start_failed_message")]
     assert scene.back().reason is EndReason.START_FAILED
+
+
+@pytest.mark.parametrize(
+    ("off_hours", "field"), [("refuse", "on_off_hours_refused_message"), ("leave_message", "on_off_hours_message")]
+)
+def test_f33_the_customer_is_told_when_somebody_is_there_again(off_hours, field):
+    hours = {"timezone": "UTC", "weekly": {"mon-fri": ["09:00-17:00"]}}
+    scene = Scene(off_hours=off_hours, business_hours=hours, **{field: "We are there again {opens_at}."})
+    scene.start(off_hours=True)
+    if off_hours == "leave_message":
+        scene.started()
+    opening = scene.policy.next_opening(scene.now)
+    (told,) = scene.told()
+    assert f"{opening:%H:%M}" in told
+    assert told == scene.policy.text(field, locale=None, opens_at=opening)

@@ -68,7 +68,7 @@ def _fresh(old: Handoff | None, request: StartRequested, policy: Policy, now: da
 
 
 def _refused(handoff: Handoff | None, fresh: Handoff) -> Decision:
-    text = policy_text(fresh, "on_off_hours_refused_message")
+    text = policy_text(fresh, "on_off_hours_refused_message", now=fresh.started_at)
     if not text:
         return Decision(handoff=handoff, ignored="off hours", start="off_hours")
     tell = TellCustomer(key=effect_key(fresh.id, "off_hours"), message=Text(text=text), sender=system())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 from hitl_core.bridge.handoff.decision import Decision, StartOutcome
 from hitl_core.bridge.handoff.effects import (
@@ -23,6 +24,8 @@ from hitl_core.sessions import SessionRef
 
 __all__ = ["Step", "policy_text", "system"]
 
+_OFF_HOURS: Final = frozenset({"on_off_hours_message", "on_off_hours_refused_message"})
+
 
 @cache
 def system() -> Author:
@@ -30,9 +33,15 @@ def system() -> Author:
     return Author.system()
 
 
-def policy_text(handoff: Handoff, name: TextName, *, agent: Agent | None = None) -> str | None:
-    """Return one of the policy's texts in the customer's language, its variables filled in (behaviour F33)."""
+def policy_text(
+    handoff: Handoff, name: TextName, *, agent: Agent | None = None, now: datetime | None = None
+) -> str | None:
+    """Return one of the policy's texts in the customer's language, its variables filled in (behaviour F33).
+
+    :param now: lets a text say when somebody is there again.
+    """
     session, agent = handoff.session, agent or handoff.agent
+    opens_at = handoff.policy.next_opening(now) if now is not None and name in _OFF_HOURS else None
     return handoff.policy.text(
         name,
         locale=handoff.user.locale,
@@ -40,6 +49,7 @@ def policy_text(handoff: Handoff, name: TextName, *, agent: Agent | None = None)
         user_name=handoff.user.name,
         ticket_url=session.url if session else None,
         ticket_id=session.ref.id if session else None,
+        opens_at=opens_at,
     )
 
 
@@ -94,7 +104,7 @@ class Step:
 
     def tell(self, what: str, name: TextName, *, id: str | int = "", agent: Agent | None = None) -> None:
         """Tell the customer one of our texts, unless it is configured away (behaviour S030)."""
-        text = policy_text(self.handoff, name, agent=agent)
+        text = policy_text(self.handoff, name, agent=agent, now=self.now)
         if text:
             self.add(TellCustomer(key=self.key(what, id), message=Text(text=text), sender=system()))
 
