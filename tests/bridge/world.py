@@ -20,6 +20,7 @@ ADA = EndUser(external_id="u1", name="Ada")
 BEA = Agent(id="a1", name="Bea")
 CAI = Agent(id="a2", name="Cai")
 JOINED = "Bea has joined the conversation."
+_numbers = itertools.count(1)
 LEASE = 10.0
 """Seconds after which a worker that was not heard of is taken for dead."""
 
@@ -177,7 +178,6 @@ class World:
     def __init__(self, desks, connections, chat, bridge, clock):
         self.desks, self.connections, self.chat, self.bridge, self.clock = desks, connections, chat, bridge, clock
         self.desk, self.connection = next(iter(desks.values())), next(iter(connections.values()))
-        self.numbers = itertools.count(1)
         self.going = []
 
     # What happens -----------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class World:
         return await self.bridge.start_hitl(conversation, user, "Parcel", **more)
 
     async def say(self, text, conversation="c1", id=None, **more):
-        message_id = id or f"m{next(self.numbers)}"
+        message_id = id or f"said-{next(_numbers)}"
         handled = await self.bridge.handle_user_message(conversation, text, message_id=message_id, **more)
         await self.settle()
         return handled

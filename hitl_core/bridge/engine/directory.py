@@ -34,6 +34,7 @@ class StoreDirectory:
         self._tenant = tenant
         self._worker = worker
         self._lease = timedelta(seconds=lease)
+        self._making: set[tuple[str, str]] = set()
 
     # Sessions and messages ------------------------------------------------------------------------------------
 
@@ -93,20 +94,24 @@ class StoreDirectory:
                 return Busy()
             claim = {"claimed_by": self._worker, "claimed_at": now}
             await conn.execute(user_links.update().where(*mine).values(**claim))
+        self._making.add((connection, user_key))
         return UserClaim(known)
 
     async def _claimed(self, conn: AsyncConnection, row: sa.Row[Any], now: datetime) -> bool:
         """Whether somebody is making a record: a worker that died in the act is not, nor waited for."""
         if row.claimed_by is None or row.claimed_at is None or now - row.claimed_at >= _CLAIM:
             return False
-        if row.claimed_by == self._worker or self._store.is_sqlite:
-            return bool(row.claimed_by == self._worker)  # on SQLite whoever worked before us is dead
+        if row.claimed_by == self._worker:  # unless it is one whose commit we were not told the end of
+            return (row.connection, row.user_key) in self._making
+        if self._store.is_sqlite:  # whoever worked before us is dead
+            return False
         w, since = workers.c, await self._store.now(conn) - self._lease
         alive = await conn.execute(sa.select(w.id).where(w.id == row.claimed_by, w.seen_at > since))
         return alive.first() is not None
 
     async def keep_user(self, connection: str, user_key: str, fingerprint: str, user: ExternalUser | None) -> None:
         """Keep what was made; ``None`` gives the claim back."""
+        self._making.discard((connection, user_key))
         u = user_links.c
         values: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "updated_at": self._store.clock.now()}
         if user is not None:
