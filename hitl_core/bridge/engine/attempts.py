@@ -192,12 +192,12 @@ class Attempts:
             slots.release()
 
     async def aclose(self) -> None:
-        """Give all slots back.
-
-        :raises StoreError: the database is lost; they are free when our lease is over.
-        """
+        """Give all slots back; those that cannot be given back are free when our lease is over."""
         for slots in self._slots.values():
-            await slots.aclose()
+            try:
+                await slots.aclose()
+            except StoreError as error:
+                logger.debug("slots could not be given back: %s", error)
 
     async def _make(self, conversation_id: str, effect: OpenEffect) -> Advance:
         progress = effect.progress or Progress()

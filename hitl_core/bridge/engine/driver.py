@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from hitl_core.bridge.engine.classify import frames
 from hitl_core.bridge.engine.intake import Intake
 from hitl_core.bridge.engine.worker import Worker
 from hitl_core.bridge.store.base import Store
@@ -16,11 +17,26 @@ from hitl_core.bridge.store.inbox import Inbox
 from hitl_core.bridge.store.owning import worker_lock
 from hitl_core.errors import HitlError, StoreError
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "pause_after"]
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE: Final = 5.0
+
+
+def pause_after(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(failures, 10))
+
+
+def _tell(error: Exception, failures: int) -> None:
+    """Log what went wrong: once while it goes on."""
+    if failures > 1:
+        return
+    if isinstance(error, StoreError):
+        logger.error("the bridge waits for its database: %s", error)
+    else:  # without its own words: they may quote a customer
+        logger.error("the bridge stumbled over %s and tries again\n%s", type(error).__name__, frames(error))
 
 
 def _unheard(tenant: str) -> None:
@@ -61,6 +77,7 @@ class Driver:
         self._locks = contextlib.ExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
+        self._ending = asyncio.Event()
 
     # Life -----------------------------------------------------------------------------------------------------
 
@@ -68,7 +85,11 @@ class Driver:
         """Begin.
 
         :raises StoreError: another process works on this SQLite file, or the database cannot be reached.
+        :raises HitlError: it was begun before.
         """
+        if self._running or self._ending.is_set():
+            msg = "a bridge is opened once; make another one on the same store"
+            raise HitlError(msg)
         self._running = True
         if not self._work:
             await self._hints.start(_unheard)  # what is accepted here is done by those who listen
@@ -88,21 +109,28 @@ class Driver:
         if not self._running:
             return
         self._running = False
+        self._ending.set()
+        self._worker.close()
         self._worker.wake.set()
-        try:
-            if self._work:
-                await self._intake.aclose()
-            # Told, not cancelled: what is being written is written to its end.
-            _, late = await asyncio.wait(self._tasks, timeout=max(grace, 0.1)) if self._tasks else (set(), set())
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._inbox.drain()
-            if self._work:
-                await self._worker.stop(grace)
-            await self._hints.stop()
-        finally:
-            self._locks.close()
+        with self._locks:  # the next worker may begin when nothing of this one goes on
+            try:
+                if self._work:
+                    await self._intake.aclose()
+                if self._tasks:  # told, not cancelled: what is being written is written to its end
+                    await asyncio.wait(self._tasks, timeout=max(grace, 0.1))
+                await self._end_tasks()
+                await self._inbox.drain()
+                if self._work:
+                    await self._worker.stop(grace)
+            finally:  # also when something above failed, or whoever waits for it was cancelled
+                await self._end_tasks()
+                await self._worker.abandon()
+                await self._hints.stop()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # Being wanted ---------------------------------------------------------------------------------------------
 
@@ -132,16 +160,17 @@ class Driver:
                     await self._worker.poll()
                     poll_at = loop.time() + self._poll_seconds
                 await self._worker.sweep()
-                await self._worker.work()
+                # One at a time: however much there is to do, others have to hear that we live.
+                did = await self._worker.turn()
                 failures = 0
-            except StoreError as error:
-                if failures == 0:
-                    logger.error("the bridge waits for its database: %s", error)
+            except Exception as error:  # noqa: BLE001 - this goes on as long as the bridge is open
                 failures += 1
-                poll_at = loop.time() + min(_LONGEST_PAUSE, 0.1 * 2.0**failures)
-                await self._until_ended(poll_at - loop.time())
+                _tell(error, failures)
+                await self._until_ended(pause_after(failures))
+                poll_at = loop.time()
                 continue
-            await self._until_wanted(poll_at - loop.time())
+            if not did:
+                await self._until_wanted(poll_at - loop.time())
 
     async def _until_wanted(self, seconds: float) -> None:
         due = self._worker.next_at()
@@ -154,16 +183,20 @@ class Driver:
 
     async def _until_ended(self, seconds: float) -> None:
         """Wait, whatever is wanted meanwhile: the database is not asked more often than this."""
-        end = asyncio.get_running_loop().time() + seconds
-        while self._running and (left := end - asyncio.get_running_loop().time()) > 0:
-            self._worker.wake.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._worker.wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
 
     async def _take_in(self) -> None:
+        failures = 0
         while self._running:
-            await self._intake.work()  # it waits for a lost database by itself
+            try:
+                await self._intake.work()  # it waits for a lost database by itself
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - as in _take_turns
+                failures += 1
+                _tell(error, failures)
+                await self._until_ended(pause_after(failures))
             if self._running:
                 await self._intake.wanted(self._poll_seconds)
 

@@ -160,19 +160,28 @@ class Worker:
         :raises StoreError: the database is lost; what was to be done is still to be done.
         """
         did = False
-        while True:
-            self._wake_due()
-            if not self._dirty:
-                return did
+        while await self.turn():
             did = True
-            ids = list(self._dirty)[:_BATCH]
-            for id_ in ids:
-                del self._dirty[id_]
-            try:
-                await self._take(ids)
-            except BaseException:
-                self._dirty = dict.fromkeys([*ids, *self._dirty])
-                raise
+        return did
+
+    async def turn(self) -> bool:
+        """Take one turn with some of the conversations to which something happened.
+
+        :returns: whether there were any.
+        :raises StoreError: as :meth:`work`.
+        """
+        self._wake_due()
+        if not self._dirty:
+            return False
+        ids = list(self._dirty)[:_BATCH]
+        for id_ in ids:
+            del self._dirty[id_]
+        try:
+            await self._take(ids)
+        except BaseException:
+            self._dirty = dict.fromkeys([*ids, *self._dirty])
+            raise
+        return True
 
     async def _take(self, ids: Sequence[str]) -> None:
         """Take a turn; a conversation that cannot be worked on costs no other one.
@@ -279,24 +288,31 @@ class Worker:
 
     # End ------------------------------------------------------------------------------------------------------
 
+    def close(self) -> None:
+        """Begin nothing more; what is under way goes on."""
+        self.attempts.closed = True
+
     async def stop(self, grace: float) -> None:
         """End: let attempts come to an end for ``grace`` seconds, take in what they came to, and give all back."""
-        self.attempts.closed = True
+        self.close()
         if self._running and grace > 0:
             await asyncio.wait(self._running, timeout=grace)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self.abandon()
         try:
             await self.work()
             await self._retire()
         except StoreError as error:
             logger.warning("the bridge ended without its database, others will find out by the lease: %s", error)
 
-    async def _retire(self) -> None:
-        if self.intake is not None:
-            await self.intake.aclose()
+    async def abandon(self) -> None:
+        """Break off what is under way: nothing may go on once another worker can."""
+        self.close()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self.attempts.aclose()
+
+    async def _retire(self) -> None:
         async with self._store.write() as conn:
             await self._turns.rows.release(conn, self.id, self._store.clock.now())
             await conn.execute(workers.delete().where(workers.c.id == self.id))
