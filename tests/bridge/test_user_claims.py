@@ -49,6 +49,6 @@ async def test_f05_of_many_who_ask_for_a_new_customer_at_the_same_time_one_makes
     await beat(store, "w1")
     await beat(store, "w2")
     names = ("w1", "w1" if backend == "sqlite" else "w2") * 4  # there is one worker on SQLite
-    directories = [StoreDirectory(store, "default", name, lease=LEASE) for name in names]
-    answers = await asyncio.gather(*(directory.claim_user(*ASKED) for directory in directories))
+    directories = {name: StoreDirectory(store, "default", name, lease=LEASE) for name in names}
+    answers = await asyncio.gather(*(directories[name].claim_user(*ASKED) for name in names))
     assert sorted(type(answer).__name__ for answer in answers) == ["Busy"] * 7 + ["UserClaim"]

@@ -77,24 +77,36 @@ class StoreDirectory:
 
     async def claim_user(self, connection: str, user_key: str, fingerprint: str) -> ClaimedUser:
         """Ask for a customer's record: it is known, or ours to make, or being made by another (behaviour F05)."""
+        making, ours = (connection, user_key), False
+        try:
+            async with self._store.write() as conn:
+                claim = await self._claim(conn, connection, user_key, fingerprint)
+                ours = isinstance(claim, UserClaim)
+                if ours:
+                    self._making.add(making)  # before the others of this process can see the row
+        except BaseException:
+            if ours:  # whatever became of the commit, nobody here makes the record
+                self._making.discard(making)
+            raise
+        return claim
+
+    async def _claim(self, conn: AsyncConnection, connection: str, user_key: str, fingerprint: str) -> ClaimedUser:
         u = user_links.c
         key = {"tenant": self._tenant, "connection": connection, "user_key": user_key}
         mine = [u[name] == value for name, value in key.items()]
         find = sa.select(user_links).where(*mine).with_for_update()
-        async with self._store.write() as conn:
-            now = self._store.clock.now()
-            row = (await conn.execute(find)).one_or_none()
-            if row is None:  # the first to write one wins, and the others find its claim
-                await conn.execute(self._store.insert(user_links).on_conflict_do_nothing(), {**key, "updated_at": now})
-                row = (await conn.execute(find)).one()
-            known = ExternalUser.model_validate_json(row.external) if row.external else None
-            if known is not None and row.fingerprint == fingerprint:
-                return known
-            if await self._claimed(conn, row, now):
-                return Busy()
-            claim = {"claimed_by": self._worker, "claimed_at": now}
-            await conn.execute(user_links.update().where(*mine).values(**claim))
-        self._making.add((connection, user_key))
+        now = self._store.clock.now()
+        row = (await conn.execute(find)).one_or_none()
+        if row is None:  # the first to write one wins, and the others find its claim
+            await conn.execute(self._store.insert(user_links).on_conflict_do_nothing(), {**key, "updated_at": now})
+            row = (await conn.execute(find)).one()
+        known = ExternalUser.model_validate_json(row.external) if row.external else None
+        if known is not None and row.fingerprint == fingerprint:
+            return known
+        if await self._claimed(conn, row, now):
+            return Busy()
+        claim = {"claimed_by": self._worker, "claimed_at": now}
+        await conn.execute(user_links.update().where(*mine).values(**claim))
         return UserClaim(known)
 
     async def _claimed(self, conn: AsyncConnection, row: sa.Row[Any], now: datetime) -> bool:
