@@ -279,7 +279,7 @@ async def test_s101_f13_the_bot_may_stop_it_during_the_start(w):
     starting = w.begin(w.start())
     await gate.reached.wait()
     stopping = w.begin(w.bridge.stop_hitl("c1"))
-    await w.settle()
+    await w.until(lambda: w.chat.handed_back)
     assert (w.texts, await w.owner()) == (["stop_requested"], Owner.BOT)
     gate.open()
     await starting

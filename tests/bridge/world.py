@@ -216,6 +216,14 @@ class World:
             while len(worker._running) > self._waiting():  # noqa: ASYNC110 - no one event says so
                 await asyncio.sleep(0)
 
+    async def until(self, condition):
+        """Do what can be done until something is so that other tasks bring about."""
+        for _ in range(200):
+            await self.settle()
+            if condition():
+                return
+        raise AssertionError("it never came to be so")
+
     def _waiting(self):
         host = self.chat.gate.waiting if self.chat.gate is not None else 0
         return host + sum(desk.waiting for desk in self.desks.values())
