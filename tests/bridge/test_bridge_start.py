@@ -181,7 +181,8 @@ async def test_a_start_of_several_steps_goes_on_from_where_it_was(store):
     async with world(store, provider=TwoSteps) as w:
         w.desk.refuses = False
         await w.start(idempotency_key="k")
-        assert w.desk.steps == [(0, "k/0", None), (1, "k/0.1", {"left": "tags"})]
+        key = (await w.handoff()).start_effect
+        assert w.desk.steps == [(0, f"{key}/0", None), (1, f"{key}/0.1", {"left": "tags"})]
         assert list(w.desk.tickets) == ["t1"]
         assert w.texts == [told("on_handoff_message")]
 
