@@ -92,7 +92,7 @@ def create_engine(
 
     :param busy_timeout: seconds a writer waits for another one before it gives up; SQLite only.
     :param idle_in_transaction_timeout: seconds after which PostgreSQL ends a transaction whose client went silent.
-    :param pool_size: connections kept open.
+    :param pool_size: connections at a time, which are kept open.
     :raises ConfigurationError: for another database, a database in memory, or a driver that is not installed.
     """
     try:
@@ -108,7 +108,8 @@ def create_engine(
         )
     parsed = parsed.set(drivername=driver)
     backend = parsed.get_backend_name()
-    options: dict[str, Any] = {"pool_size": pool_size, "hide_parameters": True}
+    # None beyond those: one that is opened for a moment and closed again costs more than waiting for another's.
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "hide_parameters": True}
     if backend == "sqlite":
         if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
             raise ConfigurationError(

@@ -100,7 +100,7 @@ class BotSide(BridgeBase):
         return await self._started(conversation_id, key, request, wait)
 
     async def _started(self, conversation_id: str, key: str, request: StartRequested, wait: float) -> StartResult:
-        with self._waiters.watch(key) as watch:
+        with self._waiters.watch(conversation_id, key) as watch:
             await self._inbox.accept(conversation_id, key, request, begins=True)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
@@ -145,7 +145,7 @@ class BotSide(BridgeBase):
         said = UserMessage(
             message_id=message_id, message=as_message(message), author=author or Author.user(), user=user
         )
-        taken = await self._inbox.accept_while_open(conversation_id, f"user:{conversation_id}:{message_id}", said)
+        taken = await self._inbox.accept_while_open(conversation_id, _message_key(conversation_id, message_id), said)
         if taken:
             self._touched([conversation_id])
         return Handled(silence=taken)
@@ -163,7 +163,6 @@ class BotSide(BridgeBase):
         """Take one turn of the bot in which it cannot speak over a human; use it with ``async with``.
 
         :param send: shows the bot's own messages: called with the conversation's id and the message.
-        :param user: who wrote it, in conversations of several people.
         :param user: who wrote it, in conversations of several people.
         """
         return Turn(self, conversation_id, message, author, message_id=message_id, send=send, user=user)
@@ -221,7 +220,7 @@ class BotSide(BridgeBase):
         if await self._lookups.current(conversation_id) is None:
             return
         key = f"command:{uuid.uuid4().hex}"
-        with self._waiters.watch(key) as watch:
+        with self._waiters.watch(conversation_id, key) as watch:
             await self._inbox.accept(conversation_id, key, command)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
@@ -230,6 +229,11 @@ class BotSide(BridgeBase):
     async def handoff(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""
         return await self._lookups.current(conversation_id)
+
+
+def _message_key(conversation_id: str, message_id: str) -> str:
+    """Return what a message is known by; no two have the same, whatever their ids are made of."""
+    return f"user:{conversation_id.replace('%', '%25').replace(':', '%3A')}:{message_id}"
 
 
 @dataclass(frozen=True, slots=True)
