@@ -318,13 +318,12 @@ def send(session, text="Any news?", key="h1:user:m1", **more):
     return SendToDesk(key=key, session=session, message=message, **more)
 
 
-def start(user=ADA, key="h1:start", start_key="s1", **content):
+def start(user=ADA, key="h1:start", **content):
     content.setdefault("title", "Parcel")
     return StartSession(
         key=key,
         connection=KEY,
         conversation_id="c1",
-        start_key=start_key,
         user=user,
         content=StartContent(**content),
     )

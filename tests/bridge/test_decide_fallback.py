@@ -35,7 +35,7 @@ def test_f31_a_start_that_certainly_failed_goes_to_the_next_connection(scene, fa
     scene.failed("h1:start", failure, "why")
     [effect] = scene.last.effects
     assert isinstance(effect, StartSession)
-    assert (effect.key, effect.connection, effect.start_key) == ("h1:start:1", "default/second", "conv-1:1/1")
+    assert (effect.key, effect.connection) == ("h1:start:1", "default/second")
     assert effect.content.history == HISTORY
     handoff = scene.handoff
     assert (handoff.phase, handoff.connection, handoff.attempt) == (Phase.STARTING, "default/second", 1)

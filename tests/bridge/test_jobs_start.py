@@ -52,7 +52,7 @@ async def test_a_start_settles_customer_and_plan_before_its_first_attempt_f03():
         assert at.desk.calls == ["create_user"]
         assert first.progress.user == ExternalUser(id="user-u1", name="Ada")
         assert first.progress.plan.request.user == first.progress.user
-        assert first.progress.plan.request.key == "s1/0"
+        assert first.progress.plan.request.key == "h1:start/0"
         second = await at.step(effect, first.progress)
         assert (second.verdict, second.session.id, second.cursor) == ("done", "t1", "0")
         assert second.sent_ids == ("opening-0",)
@@ -131,9 +131,9 @@ async def test_a_customers_record_that_is_never_made_fails_the_start_f05():
 async def test_new_facts_of_a_customer_update_the_record_f05():
     async with site() as at:
         await at.run(start())
-        await at.run(start(key="h2:start", start_key="s2"))
+        await at.run(start(key="h2:start"))
         assert at.desk.calls.count("create_user") == 1
-        await at.run(start(ADA.model_copy(update={"email": "ada@example.com"}), key="h3:start", start_key="s3"))
+        await at.run(start(ADA.model_copy(update={"email": "ada@example.com"}), key="h3:start"))
         assert at.desk.calls.count("create_user") == 2
         assert at.desk.user_requests[1].known == ExternalUser(id="user-u1", name="Ada")
         assert at.desk.users["user-u1"].email == "ada@example.com"
@@ -143,7 +143,7 @@ async def test_facts_the_helpdesk_refuses_do_not_cost_the_record_that_is_known_f
     async with site() as at:
         await at.run(start())
         at.desk.user_failures = [InvalidRequestError("that is no telephone number")]
-        came = await at.run(start(ADA.model_copy(update={"phone": "?"}), key="h2:start", start_key="s2"))
+        came = await at.run(start(ADA.model_copy(update={"phone": "?"}), key="h2:start"))
         assert came.verdict == "done"
         assert came.report.external_user.id == "user-u1"
         assert "no telephone number" in caplog.text
@@ -177,7 +177,7 @@ async def test_a_customer_is_asked_for_again_since_that_is_harmless_f05(error):
         assert at.waits()[:3] == [0.5, 1, 2]
         at.desk.user_failures = [error] * 30
         other = EndUser(external_id="u2")
-        came = await at.run(start(other, key="h2:start", start_key="s2"))
+        came = await at.run(start(other, key="h2:start"))
         assert came.report.failure is Failure.UNAVAILABLE
         assert "nothing was done" in came.report.detail
 
@@ -187,7 +187,7 @@ async def test_one_key_makes_a_customer_whoever_is_the_next_to_try_f37():
         nobody = EndUser(name="Ada")
         first = await at.step(start(nobody))
         at.books.users.clear()  # it died before it could note that
-        await at.step(start(nobody, key="h2:start", start_key="s2"))
+        await at.step(start(nobody, key="h2:start"))
         assert at.desk.user_requests[0].key == at.desk.user_requests[1].key
         assert len(at.desk.users) == 1
         assert first.progress.user.id in at.desk.users
@@ -353,7 +353,7 @@ async def test_a_start_is_repeated_under_its_key_where_that_is_honoured_f02():
         desk.fail("after", LOST)
         came = await at.run(effect, progress)
         assert (came.verdict, len(desk.tickets)) == ("done", 1)
-        assert desk.keys_tried == ["s1/0", "s1/0"]
+        assert desk.keys_tried == ["h1:start/0", "h1:start/0"]
 
 
 async def test_a_start_without_search_and_key_is_unresolved_at_once():
@@ -375,7 +375,7 @@ async def test_an_opening_of_several_steps_takes_each_with_what_the_last_one_gav
         effect = start(history=HISTORY)
         came = await at.run(effect)
         assert came.verdict == "done"
-        assert at.desk.keys_tried[:3] == ["s1/0", "s1/0.1", "s1/0.2"]
+        assert at.desk.keys_tried[:3] == ["h1:start/0", "h1:start/0.1", "h1:start/0.2"]
         steps = at.seen[1:4]
         known = [step.session is not None for step in steps]
         assert known == ([False, False, True] if late_session else [True, True, True])
@@ -406,7 +406,7 @@ async def test_dying_between_the_steps_of_an_opening_makes_one_ticket_f03(when, 
         assert came.verdict == "done"
         taken = [one for before, one in pairwise(at.seen) if one.progress.step > before.progress.step]
         assert all((one.progress.failures, one.progress.unclear_since) == (0, None) for one in taken)
-        assert set(at.desk.keys) == {"s1/0", "s1/0.1", "s1/0.2"}
+        assert set(at.desk.keys) == {"h1:start/0", "h1:start/0.1", "h1:start/0.2"}
         assert len(at.desk.tickets) == 1
         assert len([report for report in at.reports() if isinstance(report, EffectDone)]) == 1
 

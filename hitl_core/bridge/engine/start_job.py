@@ -152,7 +152,7 @@ class StartJob:
             relay=content.relay,
             external_id=effect.conversation_id,
             previous=content.previous,
-            idempotency_key=effect.start_key,
+            idempotency_key=effect.key,
         )
 
     # The session ----------------------------------------------------------------------------------------------

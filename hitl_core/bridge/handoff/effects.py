@@ -69,7 +69,6 @@ class StartSession(EffectBase):
     """Find or make the customer, open a session, relay the history.
 
     :param connection: where to.
-    :param start_key: idempotency key towards the helpdesk: the start's own, and another for each connection tried.
     """
 
     lane: ClassVar[Lane] = "desk"
@@ -77,7 +76,6 @@ class StartSession(EffectBase):
 
     connection: str
     conversation_id: str
-    start_key: str
     user: EndUser
     content: StartContent
 

@@ -87,7 +87,6 @@ def _open_session(step: Step) -> None:
         key=handoff.start_effect,
         connection=handoff.connection,
         conversation_id=handoff.conversation_id,
-        start_key=f"{handoff.key}/{handoff.attempt}" if handoff.attempt else handoff.key,
         user=handoff.user,
         content=content,
     )
