@@ -100,7 +100,7 @@ class BotSide(BridgeBase):
         return await self._started(conversation_id, key, request, wait)
 
     async def _started(self, conversation_id: str, key: str, request: StartRequested, wait: float) -> StartResult:
-        with self._waiters.watch(key) as watch:
+        with self._waiters.watch(conversation_id, key) as watch:
             await self._inbox.accept(conversation_id, key, request, begins=True)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
@@ -220,7 +220,7 @@ class BotSide(BridgeBase):
         if await self._lookups.current(conversation_id) is None:
             return
         key = f"command:{uuid.uuid4().hex}"
-        with self._waiters.watch(key) as watch:
+        with self._waiters.watch(conversation_id, key) as watch:
             await self._inbox.accept(conversation_id, key, command)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
