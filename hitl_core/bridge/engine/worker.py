@@ -61,7 +61,7 @@ class Worker:
         self._lease = timedelta(seconds=lease)
         self._listener = listener
         self._alive: frozenset[str] = frozenset({self.id})
-        self._seen_at: datetime | None = None
+        self._seen: tuple[datetime, float] | None = None
         self.attempts = attempts_of(self.id, self._lease_ends)
         self._turns = Turns(
             store,
@@ -90,9 +90,21 @@ class Worker:
 
     def _lease_ends(self) -> datetime | None:
         # On SQLite there is one worker, and its file lock ends with its process.
-        if self._store.is_sqlite or self._seen_at is None:
+        silent = self._silent_for()
+        if self._store.is_sqlite or silent is None:
             return None
-        return self._seen_at + self._lease
+        return self._store.clock.now() + self._lease - silent
+
+    def _silent_for(self) -> timedelta | None:
+        """Return how long ago we said that we live; ``None`` for never.
+
+        By the clock that says longest: one of them may have been set back, the other one stands still while the
+        machine sleeps.
+        """
+        if self._seen is None:
+            return None
+        clock, (at, monotonic) = self._store.clock, self._seen
+        return max(clock.now() - at, timedelta(seconds=clock.monotonic() - monotonic))
 
     # What is to be done ---------------------------------------------------------------------------------------
 
@@ -109,7 +121,8 @@ class Worker:
         :raises StoreError: the database is lost; ask again.
         """
         now = self._store.clock.now()
-        if self._seen_at is None or now - self._seen_at >= self._lease / _BEATS:
+        silent = self._silent_for()
+        if silent is None or silent >= self._lease / _BEATS:
             await self._beat()
         async with self._store.read() as conn:
             rows = self._turns.rows
@@ -128,7 +141,8 @@ class Worker:
             self.touch(await self.timers.sweep())
 
     async def _beat(self) -> None:
-        clock_now = self._store.clock.now()
+        # Taken before the round trip: we must not believe in our lease for longer than others do.
+        seen = self._store.clock.now(), self._store.clock.monotonic()
         statement = self._store.insert(workers)
         async with self._store.write() as conn:
             now = await self._store.now(conn)
@@ -140,8 +154,7 @@ class Worker:
                 w = workers.c
                 alive = await conn.execute(sa.select(w.id).where(w.seen_at > now - self._lease))
                 self._alive = frozenset(alive.scalars()) | {self.id}
-        # Taken before the round trip: we must not believe in our lease for longer than others do.
-        self._seen_at = clock_now
+        self._seen = seen
 
     async def _dead(self, conn: AsyncConnection, suspects: Collection[str]) -> frozenset[str]:
         """Return which of these workers are dead now: what we know of them may be as old as we were paused for."""
