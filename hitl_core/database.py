@@ -222,8 +222,9 @@ async def begin_read(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             reading = await connection.execution_options(**{_BEGIN: "BEGIN"})
         else:
             reading = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with reading.begin():
-            yield reading
+        await reading.begin()
+        yield reading
+        await reading.rollback()  # there is nothing to commit, which on SQLite would go through a thread
 
 
 def insert(connection: AsyncConnection | AsyncEngine, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -15,7 +15,7 @@ from hitl_core.bridge.handoff.records import Handoff, Phase
 __all__ = ["Waiters", "Watch"]
 
 _FIRST_LOOK: Final = 0.25  # seconds
-_LONGEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 2.0
 
 
 class Watch:
