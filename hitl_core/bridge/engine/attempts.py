@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hitl_core.bridge.engine.classify import classify, describe
+from hitl_core.bridge.engine.classify import classify, describe, frames
 from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.desk_jobs import DeskJobs
 from hitl_core.bridge.engine.host_jobs import HostJobs
@@ -138,12 +139,17 @@ class Attempts:
             return Progress()
         what = effect.effect
         if isinstance(what, SendToDesk) and desk.merges and desk.mergeable(what):
-            return desk.plan_merged([what, *self._merge(conversation, effect, what, desk)])
+            merged = self._merge(conversation, effect, what, desk)
+            if merged is not None:
+                return merged
         return desk.plan(what)
 
     @staticmethod
-    def _merge(conversation: Conversation, leader: OpenEffect, first: SendToDesk, desk: DeskJobs) -> list[SendToDesk]:
-        """Send quick messages of a customer as one, where the helpdesk's limits ask for it (behaviour F38)."""
+    def _merge(conversation: Conversation, leader: OpenEffect, first: SendToDesk, desk: DeskJobs) -> Progress | None:
+        """Send quick messages of a customer as one, where the helpdesk's limits ask for it (behaviour F38).
+
+        :returns: ``None`` when there is nothing to merge, or one of them would keep all of them from being sent.
+        """
         behind = list(conversation.lanes.followers(leader))
         sends = [first]
         for effect in behind:
@@ -151,11 +157,17 @@ class Attempts:
                 break
             sends.append(effect.effect)
         joined = desk.merge_count(sends) - 1
+        if not joined:
+            return None
+        try:
+            progress = desk.plan_merged(sends[: joined + 1])
+        except HitlError:
+            return None
         for effect in behind[:joined]:
             effect.merged_into = leader
             leader.members.append(effect)
             conversation.lanes.touch(effect)
-        return sends[1 : joined + 1]
+        return progress
 
     def interrupt(self, effect: OpenEffect, now: datetime) -> None:
         """Go on with an effect whose attempt was begun and never ended, as its process died."""
@@ -170,8 +182,10 @@ class Attempts:
         effect.state = EffectState.WAITING
         effect.not_before = now + timedelta(seconds=came.wait) if came.wait > 0 else None
 
-    def refusal(self, effect: OpenEffect, error: HitlError) -> Advance:
+    def refusal(self, effect: OpenEffect, error: Exception) -> Advance:
         """Return what an effect came to that cannot be carried out at all."""
+        if not isinstance(error, HitlError):  # without its own words: they may quote a customer
+            logger.error("effect %s cannot be planned: %s\n%s", effect.key, type(error).__name__, frames(error))
         failed = EffectFailed(key=effect.key, failure=classify(error), detail=describe(error))
         return Advance(progress=effect.progress or Progress(), verdict="failed", report=failed)
 
@@ -184,7 +198,7 @@ class Attempts:
             return await self._make(conversation_id, effect)
         try:
             await slots.acquire()
-        except StoreError:  # this worker is about to end
+        except (StoreError, asyncio.CancelledError):  # this worker is about to end: nothing was begun
             return Advance(progress=effect.progress or Progress(), verdict="again")
         try:
             return await self._make(conversation_id, effect)
@@ -219,9 +233,9 @@ class Attempts:
                 if effect.unwanted:
                     return await desk.resolve(effect.effect, progress, **context)
                 return await desk.advance(effect.effect, progress, **context)
-            except Exception as error:
-                # Nothing may stop a lane for good: whoever carries out has dealt with all that can be expected.
-                logger.exception("effect %s failed unexpectedly", effect.key)
+            except Exception as error:  # noqa: BLE001 - nothing may stop a lane for good
+                # Whoever carries out has dealt with all that can be expected.
+                logger.error("effect %s failed with %s\n%s", effect.key, type(error).__name__, frames(error))
                 detail = f"unexpected {type(error).__name__}"
                 failed = EffectFailed(key=effect.key, failure=Failure.UNRESOLVED, detail=detail)
                 return Advance(progress=progress, verdict="failed", report=failed)

@@ -29,7 +29,6 @@ from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import release_parked, want
 from hitl_core.bridge.store.tables import EffectState, LetterState
 from hitl_core.bridge.store.turn_rows import TurnRows
-from hitl_core.errors import HitlError
 from hitl_core.events import SessionEvent
 
 __all__ = ["Came", "Committed", "Turns"]
@@ -292,7 +291,7 @@ class Turns:
             for effect in conversation.ready(now, self._attempts.may):
                 try:
                     self._attempts.prepare(conversation, effect, now)
-                except HitlError as error:
+                except Exception as error:  # noqa: BLE001 - one that nobody can plan costs no other one
                     self._attempts.let_go(effect)
                     conversation.took(effect, self._attempts.refusal(effect, error), self._policy, now)
                     refused = True
