@@ -89,9 +89,12 @@ class Lanes:
     """The open effects of one conversation, oldest first."""
 
     def __init__(self, effects: Iterable[OpenEffect] = ()) -> None:
-        self._open: dict[str, OpenEffect] = {effect.key: effect for effect in effects}
+        self._open: dict[str, OpenEffect] = {}
+        self._lanes: dict[LaneId, dict[str, OpenEffect]] = {}  # only heads are asked for, however long a lane is
         self.changed: dict[str, OpenEffect] = {}
         """What has to be written, by key."""
+        for effect in effects:
+            self.restore(effect)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -110,12 +113,13 @@ class Lanes:
 
     def add(self, effect: OpenEffect) -> None:
         """Put an effect at the end of its lane."""
-        self._open[effect.key] = effect
+        self.restore(effect)
         self.changed[effect.key] = effect
 
     def restore(self, effect: OpenEffect) -> None:
         """Put an effect that has a row at the end of its lane."""
         self._open[effect.key] = effect
+        self._lanes.setdefault(effect.lane, {})[effect.key] = effect
 
     def touch(self, effect: OpenEffect) -> None:
         """Note that an effect has to be written."""
@@ -124,8 +128,12 @@ class Lanes:
     def settle(self, effect: OpenEffect, state: EffectState) -> None:
         """End an effect."""
         effect.state = state
-        self._open.pop(effect.key, None)
         self.changed[effect.key] = effect
+        if self._open.pop(effect.key, None) is not None:
+            lane = self._lanes[effect.lane]
+            del lane[effect.key]
+            if not lane:
+                del self._lanes[effect.lane]  # there is one for each watch: they would add up
 
     def cancel(self, keys: Iterable[str]) -> None:
         """Do not begin these any more; what may have taken place is only found out about."""
@@ -150,14 +158,7 @@ class Lanes:
 
     def heads(self) -> list[OpenEffect]:
         """Return the first effect of each lane."""
-        seen: set[LaneId] = set()
-        found = []
-        for effect in self._open.values():
-            lane = effect.lane
-            if lane not in seen:
-                seen.add(lane)
-                found.append(effect)
-        return found
+        return [next(iter(lane.values())) for lane in self._lanes.values()]
 
     def waiting(self) -> list[OpenEffect]:
         """Return the heads that nothing but time and room keeps from being attempted."""
@@ -169,14 +170,11 @@ class Lanes:
 
     def followers(self, head: OpenEffect) -> Iterator[OpenEffect]:
         """Return the effects right behind ``head`` in its lane that have not been begun."""
-        lane = head.lane
-        behind = False
-        for effect in self._open.values():
+        behind = iter(self._lanes[head.lane].values())
+        for effect in behind:
             if effect is head:
-                behind = True
-            elif behind and effect.lane == lane:
-                if effect.state is not EffectState.WAITING or (
-                    effect.progress is not None and effect.progress.began_at
-                ):
-                    return
-                yield effect
+                break
+        for effect in behind:
+            if effect.state is not EffectState.WAITING or (effect.progress is not None and effect.progress.began_at):
+                return
+            yield effect
