@@ -7,7 +7,7 @@ import pytest
 
 from hitl_core.errors import StoreError
 
-from .world import world
+from .world import BEA, world
 
 pytestmark = pytest.mark.anyio
 
@@ -46,3 +46,12 @@ async def test_an_intake_without_its_database_gives_way_until_the_next_poll(brea
         breakable.lost = False
         await w.deliver(w.desk.reply("t1", "I am here."))
         assert w.texts[-1] == "I am here."
+
+
+async def test_what_an_agent_said_is_read_at_the_end_when_its_webhook_was_lost_f13(store):
+    """Only sessions with an open hand-off are compared: what was said right before the end was never read."""
+    async with world(store) as w:
+        await w.start()
+        w.desk.reply("t1", "One moment.", BEA)  # lost on the way
+        await w.deliver(w.desk.close("t1", BEA))
+        assert w.texts.count("One moment.") == 1

@@ -357,6 +357,7 @@ class Turns:
                 ]
                 if before is not None and before.open and not handoff.open and handoff.session is not None:
                     ended.add((handoff.session.ref.connection, handoff.session.id))
+                    conversation.wanted.add(handoff.session.ref)  # what was lost until now is not compared any more
         await self.rows.save_handoffs(conn, new=new, changed=changed)
         await self.rows.save_timers(conn, armed=armed, disarmed=disarmed)
         await self.rows.close_links(conn, ended, open=False)
