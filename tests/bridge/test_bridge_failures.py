@@ -179,9 +179,10 @@ async def test_r02_a_host_that_fails_is_asked_again_with_the_same_key_and_in_ord
 
 async def test_what_a_host_keeps_refusing_is_listed_and_the_lane_goes_on(store):
     async with world(store) as w:
-        w.chat.broken = 8
+        w.chat.broken = 1_000
         await w.start()
-        await w.pass_time(120, step=5)
+        await w.pass_time(3700, step=31)
+        w.chat.broken = 0
         await w.deliver(w.desk.reply("t1", "hello", BEA))
         assert w.texts == [JOINED, "hello"]
         [letter] = await w.letters()
