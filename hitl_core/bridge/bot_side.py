@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from hitl_core.bridge.asking import checked, customer_of, id_of, named, within
 from hitl_core.bridge.base import BridgeBase
 from hitl_core.bridge.handoff.inputs import (
     AnyInput,
@@ -72,20 +73,20 @@ class BotSide(BridgeBase):
         :raises StoreError: nothing was begun, or, when the database was lost in the act, ask again with the same
             ``idempotency_key``.
         """
-        _named(conversation_id)
-        known = end_user_of(user)
+        named(conversation_id)
+        known = customer_of(end_user_of(user))
         if known is None:
             msg = "user is missing; give a hitl.EndUser, so that agents know whom they talk to"
             raise InvalidRequestError(msg)
         effective = self.policy.with_overrides(policy)
         handoff_id = uuid.uuid4().hex
-        derived = f"{conversation_id}:{trigger_message_id}:{attempt}" if trigger_message_id else handoff_id
         given_options = dict(options or {})
-        request = StartRequested(
+        request = checked(
+            StartRequested,
             handoff_id=handoff_id,
             conversation_id=conversation_id,
             connections=self._chain(connection, known, title, given_options),
-            key=idempotency_key or derived,
+            key=_start_key(conversation_id, trigger_message_id, attempt, idempotency_key) or handoff_id,
             user=known,
             title=title_of(title),
             description=description,
@@ -96,7 +97,7 @@ class BotSide(BridgeBase):
             off_hours=effective.is_off_hours(self.store.clock.now()),
             downstream=await self._lookups.is_session(conversation_id, self._by_key),
         )
-        key = f"start:{conversation_id}:{request.key}:{handoff_id}"
+        key = f"start:{handoff_id}"
         return await self._started(conversation_id, key, request, wait)
 
     async def _started(self, conversation_id: str, key: str, request: StartRequested, wait: float) -> StartResult:
@@ -138,12 +139,13 @@ class BotSide(BridgeBase):
         :raises InvalidRequestError: not a message.
         :raises StoreError: it was not taken in; hand it in again.
         """
-        _named(conversation_id)
-        if not message_id:
-            msg = "message_id is empty; give the id the host knows the message by, so that a repeat is known"
-            raise InvalidRequestError(msg)
-        said = UserMessage(
-            message_id=message_id, message=as_message(message), author=author or Author.user(), user=user
+        named(conversation_id)
+        said = checked(
+            UserMessage,
+            message_id=id_of("message_id", message_id, "the host knows the message by, so that a repeat is known"),
+            message=as_message(message),
+            author=author or Author.user(),
+            user=customer_of(user),
         )
         taken = await self._inbox.accept_while_open(conversation_id, _message_key(conversation_id, message_id), said)
         if taken:
@@ -169,11 +171,11 @@ class BotSide(BridgeBase):
 
     async def silent(self, conversation_id: str) -> bool:
         """Whether the bot has to be silent; ask right before it speaks."""
-        return await self._lookups.speaker(conversation_id) is not Owner.BOT
+        return await self._lookups.speaker(named(conversation_id)) is not Owner.BOT
 
     async def owner(self, conversation_id: str) -> Owner:
         """Say who answers the customer now."""
-        return await self._lookups.speaker(conversation_id)
+        return await self._lookups.speaker(named(conversation_id))
 
     async def user_typing(self, conversation_id: str, *, typing: bool = True) -> None:
         """Show agents that the customer is typing, where the helpdesk can; best effort, never repeated."""
@@ -216,7 +218,7 @@ class BotSide(BridgeBase):
 
     async def _command(self, conversation_id: str, command: AnyInput) -> None:
         """Take in a command and return once it is carried out here, or taken up by another process."""
-        _named(conversation_id)
+        named(conversation_id)
         if await self._lookups.current(conversation_id) is None:
             return
         key = f"command:{uuid.uuid4().hex}"
@@ -228,12 +230,21 @@ class BotSide(BridgeBase):
 
     async def handoff(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""
-        return await self._lookups.current(conversation_id)
+        return await self._lookups.current(named(conversation_id))
 
 
 def _message_key(conversation_id: str, message_id: str) -> str:
     """Return what a message is known by; no two have the same, whatever their ids are made of."""
-    return f"user:{conversation_id.replace('%', '%25').replace(':', '%3A')}:{message_id}"
+    return f"user:{conversation_id.replace('%', '%25').replace(':', '%3A')}:{within(message_id)}"
+
+
+def _start_key(conversation_id: str, trigger: str | None, attempt: int, given: str | None) -> str | None:
+    """Return what a start of a conversation is known by, if a repeat of it can be known at all (behaviour F02)."""
+    if given:
+        return within(id_of("idempotency_key", given, "the host knows the start by"))
+    if not trigger:
+        return None
+    return within(f"{conversation_id}:{id_of('trigger_message_id', trigger, 'of a message')}:{attempt}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +254,6 @@ class _Asked:
     user: EndUser
     title: str
     options: Mapping[str, Any]
-
-
-def _named(conversation_id: str) -> None:
-    if not conversation_id:
-        msg = "conversation_id is empty; give the id the host knows the conversation by"
-        raise InvalidRequestError(msg)
 
 
 _REFUSED: Final[dict[str, tuple[StartStatus, str]]] = {

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.engine.drafting import Draft, Written
@@ -15,7 +14,7 @@ from hitl_core.bridge.engine.parsing import DeliveryRead
 from hitl_core.bridge.engine.reading import SessionPages
 from hitl_core.bridge.engine.routing import sessions_of
 from hitl_core.bridge.handoff.inputs import Failure
-from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.intake_rows import IntakeRows, Row
 from hitl_core.bridge.store.link_rows import LinkRows
 
@@ -113,4 +112,4 @@ class Committer:
 
 def is_ones_own_fault(error: BaseException) -> bool:
     """Whether the database refused one of several rows, rather than being lost."""
-    return isinstance(error.__cause__, DataError | IntegrityError)
+    return isinstance(error, RefusedError)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self, TypedDict
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hitl_core.clock import Clock, SystemClock
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from hitl_core.bridge.store.budget import StoreBudget
     from hitl_core.bridge.store.state import StoreState
 
-__all__ = ["Account", "Store"]
+__all__ = ["Account", "RefusedError", "Store"]
 
 _DISK_FULL = ("disk is full", "no space left", "database or disk is full", "53100")
 _READ_ONLY = ("readonly database", "read-only")
+_LOST = frozenset({"08", "25", "40", "53", "57", "58"})
+"""Classes of PostgreSQL's errors that are about the server or the moment: connection, state of the transaction,
+roll-back, resources, an operator's doing, the system."""
+
+
+class RefusedError(StoreError):
+    """The database is there, and refuses what it was given: it may well take something else."""
 
 
 class Account(TypedDict):
@@ -183,7 +191,23 @@ class Store:
         try:
             yield
         except (TimeoutError, OSError, SQLAlchemyError) as error:
-            raise StoreError(_told(error, sqlite=self.is_sqlite)) from error
+            cls = StoreError if _is_lost(error, sqlite=self.is_sqlite) else RefusedError
+            raise cls(_told(error, sqlite=self.is_sqlite)) from error
+
+
+def _is_lost(error: Exception, *, sqlite: bool) -> bool:
+    """Whether it is the database that something is wrong with, rather than what it was given."""
+    if isinstance(error, OSError | TimeoutError | NoConnection | PendingRollbackError):
+        return True
+    if sqlite:
+        return isinstance(error, OperationalError)
+    if getattr(error, "connection_invalidated", False):
+        return True
+    given = getattr(error, "orig", None)
+    if isinstance(getattr(given, "__cause__", None), ValueError):
+        return False  # a value the driver does not take for its column
+    code = getattr(given, "sqlstate", None) or ""
+    return isinstance(error, InterfaceError | OperationalError) or code[:2] in _LOST
 
 
 def _told(error: BaseException, *, sqlite: bool) -> str:

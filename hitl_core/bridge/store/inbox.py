@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, IntegrityError, StatementError
+from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.handoff.inputs import AnyInput
-from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.grouping import Grouped
 from hitl_core.bridge.store.tables import DeliveryState, InputState, conversations, deliveries, inputs
+from hitl_core.errors import InvalidRequestError
 from hitl_core.webhooks import WebhookDelivery
 
 __all__ = ["Inbox", "input_row"]
@@ -90,17 +91,26 @@ class Inbox:
 
         :param key: unique in the tenant.
         :param begins: it may be the first that is ever heard of the conversation.
+        :raises InvalidRequestError: there is text in it that is no text.
         """
-        row = input_row(self._tenant, conversation_id, key, input, self._store.clock.now())
+        row = self._row(conversation_id, key, input)
         await self._group.do(_Input(row, begins, while_open=False))
 
     async def accept_while_open(self, conversation_id: str, key: str, input: AnyInput) -> bool:
         """Keep an input if the bot does not have the conversation.
 
         :returns: whether it was kept, now or before.
+        :raises InvalidRequestError: as :meth:`accept`.
         """
-        row = input_row(self._tenant, conversation_id, key, input, self._store.clock.now())
+        row = self._row(conversation_id, key, input)
         return await self._group.do(_Input(row, begins=False, while_open=True))
+
+    def _row(self, conversation_id: str, key: str, input: AnyInput) -> dict[str, Any]:
+        try:
+            return input_row(self._tenant, conversation_id, key, input, self._store.clock.now())
+        except ValueError:  # pydantic's own error would quote it
+            msg = "there is text in it that is no text, such as half of a surrogate pair; hand in what is whole"
+            raise InvalidRequestError(msg) from None
 
     async def drain(self) -> None:
         """Return once nothing is being accepted."""
@@ -154,7 +164,4 @@ class Inbox:
 
 def _is_ones_own_fault(error: Exception) -> bool:
     """Whether an error is about one of the rows rather than about the database."""
-    cause = error.__cause__
-    if isinstance(cause, DataError | IntegrityError):
-        return True
-    return isinstance(error, StatementError | ValueError) or type(cause) is StatementError
+    return isinstance(error, RefusedError | StatementError | ValueError)

@@ -1,0 +1,77 @@
+"""What a host hands in, taken as it is or refused in one sentence that quotes nothing of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hitl_core.bridge.engine.parsing import storable
+from hitl_core.errors import InvalidRequestError
+from hitl_core.people import EndUser
+
+__all__ = ["checked", "customer_of", "id_of", "named", "within"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_LONGEST_ID: Final = 500
+_LONGEST_KEY: Final = 200
+_FIELDS: Final = {"connections": "connection"}
+"""What a field is called by those who call us."""
+
+
+def named(conversation_id: object) -> str:
+    """Take the id of a conversation.
+
+    :raises InvalidRequestError: it is empty, endless, or nothing a database can hold.
+    """
+    id_ = id_of("conversation_id", conversation_id, "the host knows the conversation by")
+    if len(id_) > _LONGEST_ID:
+        msg = f"conversation_id has {len(id_)} characters; give one of {_LONGEST_ID} at most, such as its hash"
+        raise InvalidRequestError(msg)
+    return id_
+
+
+def id_of(name: str, given: object, what: str) -> str:
+    """Take an id.
+
+    :param what: whose, to be read after "the id ".
+    :raises InvalidRequestError: it is empty, or nothing a database can hold.
+    """
+    if isinstance(given, str) and given and storable(given):
+        return given
+    wrong = "is empty" if given in {"", None} else "cannot be stored" if isinstance(given, str) else "is no text"
+    msg = f"{name} {wrong}; give the id {what}, as a text"
+    raise InvalidRequestError(msg)
+
+
+def within(key: str) -> str:
+    """Return a key no longer than an index takes: a long one's hash."""
+    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+
+
+def customer_of(user: EndUser | None) -> EndUser | None:
+    """Take a customer, if there is one.
+
+    :raises InvalidRequestError: their id is endless, or nothing a database can hold.
+    """
+    known_by = user.external_id if isinstance(user, EndUser) else None
+    if known_by is not None and (len(known_by) > _LONGEST_ID or not storable(known_by)):
+        msg = f"the external_id of user cannot be stored; give one of {_LONGEST_ID} characters at most"
+        raise InvalidRequestError(msg)
+    return user
+
+
+def checked(cls: type[ModelT], **fields: Any) -> ModelT:
+    """Make an input.
+
+    :raises InvalidRequestError: a field is none it can be made of; names it.
+    """
+    try:
+        return cls(**fields)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(_FIELDS.get(str(part), str(part)) for part in problem["loc"])
+        msg = f"{where} cannot be taken: {problem['msg']}"
+        raise InvalidRequestError(msg) from None  # its input is somebody's words
