@@ -111,6 +111,10 @@ class Gatherer:
         if room <= 0 or not (owned.missed or owned.fresh):
             return False
         rows: Sequence[Row]
+        if not owned.missed and not self._store.is_sqlite:
+            # Others may have taken a number long before their commit was seen: theirs come first all the same.
+            open_ = await self._rows.open(conn, owned.key, _IN_MEMORY)
+            owned.missed = [place for place in open_ if place <= owned.high and place not in owned.lines]
         if owned.missed:
             rows = await self._rows.at(conn, owned.missed[:room])
             del owned.missed[:room]
