@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from hitl_core.bridge.engine.classify import frames
 from hitl_core.bridge.engine.lanes import Lanes, OpenEffect
 from hitl_core.bridge.engine.progress import Advance
 from hitl_core.bridge.handoff.decide import decide
@@ -143,6 +144,12 @@ class Conversation:
         self.unreadable.clear()
         self.lanes.changed.clear()
 
+    def forget_what_is_over(self) -> None:
+        """Keep no hand-off in memory that is neither the latest nor has open effects."""
+        needed = {self.current, *(effect.handoff_id for effect in self.lanes)}
+        for id_ in self.handoffs.keys() - needed:
+            del self.handoffs[id_]
+
     @property
     def handoff(self) -> Handoff | None:
         """The latest hand-off."""
@@ -162,8 +169,8 @@ class Conversation:
                 return
             # Whoever found the timer due may have a clock a little ahead of ours.
             decision = decide(handoff, asked, policy, max(now, asked.due) if isinstance(asked, TimerFired) else now)
-        except Exception as error:
-            logger.exception("conversation %s: deciding on input %s failed", self.id, given.key)
+        except Exception as error:  # noqa: BLE001 - it costs this input alone
+            _log(f"conversation {self.id}", given.key, error)
             self._dead_input(given, handoff.id if handoff else None, f"deciding raised {type(error).__name__}")
             return
         self.apply(decision)
@@ -341,8 +348,8 @@ class Conversation:
         asked = self._superseded(handoff, input) if isinstance(input, AgentEvent | SessionRead) else input
         try:
             self.apply(decide(handoff, asked, policy, now))
-        except Exception as error:
-            logger.exception("hand-off %s: deciding on %s failed", handoff.id, input.kind)
+        except Exception as error:  # noqa: BLE001 - as in take()
+            _log(f"hand-off {handoff.id}", input.kind, error)
             key = getattr(input, "key", handoff.id)
             detail = f"deciding raised {type(error).__name__}"
             self.letters.append(Letter("decision", key, input.kind, Failure.REFUSED, detail, handoff.id))
@@ -367,6 +374,11 @@ class Conversation:
 def is_on(handoff: Handoff, session: SessionRef) -> bool:
     """Whether a session is the hand-off's, or was merged into it."""
     return (handoff.session is not None and handoff.session.ref == session) or session in handoff.moved_from
+
+
+def _log(what: str, about: str, error: Exception) -> None:
+    """Log a mistake of ours without the error's own words: they may quote a customer."""
+    logger.error("%s: deciding on %s failed with %s\n%s", what, about, type(error).__name__, frames(error))
 
 
 def _later(now: datetime, wait: float) -> datetime | None:

@@ -100,6 +100,8 @@ class Turns:
         self._dead = dead
         self._attempts = attempts
         self._policy = policy
+        self.keep_at_most = _KEPT
+        """Conversations kept in memory; any other is read again when its turn comes."""
         self._kept: dict[str, Conversation] = {}
         self._came: dict[str, list[Came]] = {}
         self._in_flight: dict[str, int] = {}
@@ -157,13 +159,11 @@ class Turns:
             self._came[conversation_id] = rest
 
     def _keep(self, conversation: Conversation) -> None:
+        conversation.forget_what_is_over()
         self._kept.pop(conversation.id, None)
         self._kept[conversation.id] = conversation
-        for id_, kept in list(self._kept.items()) if len(self._kept) > _KEPT else ():
-            if not kept.lanes:
-                del self._kept[id_]
-            if len(self._kept) <= _KEPT:
-                break
+        if len(self._kept) > self.keep_at_most:
+            del self._kept[next(iter(self._kept))]  # the one whose turn was longest ago
 
     # Reading --------------------------------------------------------------------------------------------------
 
@@ -171,9 +171,13 @@ class Turns:
         self, conn: AsyncConnection, ids: Collection[str], in_hand: list[Conversation], done: Committed
     ) -> None:
         rows = await self.rows.lock(conn, ids)
-        for id_ in self._came.keys() & set(ids) - {row.id for row in rows}:
-            # Another worker looks at its row just now; nobody else will ask for what our attempt came to.
-            done.next_at[id_] = self._store.clock.now() + _LOOKED_AT
+        missing = self._came.keys() & set(ids) - {row.id for row in rows}
+        there = await self.rows.existing(conn, missing) if missing else frozenset()
+        for id_ in missing:
+            if id_ in there:  # another worker looks at it just now; nobody else will ask for what our attempt came to
+                done.next_at[id_] = self._store.clock.now() + _LOOKED_AT
+            else:
+                del self._came[id_]
         others = {row.worker for row in rows if row.worker not in {None, self._worker}} - set(self._live())
         free = {None, self._worker, *(await self._dead(conn, others) if others else ())}
         unknown: dict[str, Conversation] = {}
@@ -181,6 +185,7 @@ class Turns:
             mine = row.worker == self._worker
             if row.worker not in free:
                 self._came.pop(row.id, None)  # whoever took over has made its own of it
+                self._kept.pop(row.id, None)
                 continue
             kept = self._kept.get(row.id)
             # After a purge the numbers of a conversation begin anew, so the same one may be of another life.

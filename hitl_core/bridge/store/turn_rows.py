@@ -92,6 +92,12 @@ class TurnRows:
         # Without effect on SQLite, where a writing transaction is alone anyway.
         return (await conn.execute(query.with_for_update(skip_locked=True))).all()
 
+    async def existing(self, conn: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
+        """Return those of these conversations that there are, whoever has them."""
+        c = conversations.c
+        query = sa.select(c.id).where(c.tenant == self._tenant, c.id.in_(ids))
+        return frozenset((await conn.execute(query)).scalars())
+
     async def open_inputs(self, conn: AsyncConnection, ids: Collection[str], limit: int) -> Sequence[Row]:
         """Return open inputs of these conversations in the order they were accepted."""
         i = inputs.c
