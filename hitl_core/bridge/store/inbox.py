@@ -14,6 +14,7 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.handoff.inputs import AnyInput
+from hitl_core.bridge.store.among import among
 from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.grouping import Grouped
 from hitl_core.bridge.store.tables import DeliveryState, InputState, conversations, deliveries, inputs
@@ -68,6 +69,11 @@ class Inbox:
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
         self._tenant = tenant
+        c, i = conversations.c, inputs.c
+        self._handed_over = sa.select(c.id).where(c.tenant == tenant, among(store, c.id, "b_ids"), c.speaker != _BOT)
+        self._taken_in = sa.select(i.key).where(i.tenant == tenant, among(store, i.key, "b_keys"))
+        self._new_inputs = store.insert(inputs).on_conflict_do_nothing()
+        self._new_deliveries = store.insert(deliveries).on_conflict_do_nothing()
         self._group: Grouped[_Job, bool] = Grouped(self._commit, alone=_is_ones_own_fault)
 
     async def deliver(self, connection: str, delivery: WebhookDelivery) -> None:
@@ -122,7 +128,7 @@ class Inbox:
         asking = [job for job in given if job.while_open]
         async with self._store.write() as conn:
             if delivered:
-                await conn.execute(self._store.insert(deliveries).on_conflict_do_nothing(), delivered)
+                await conn.execute(self._new_deliveries, delivered)
             owned, known = await self._look(conn, asking) if asking else (set(), set())
             beginnings = {job.row["conversation_id"] for job in given if job.begins}
             if beginnings:
@@ -135,7 +141,7 @@ class Inbox:
                 )
             rows = [job.row for job in given if not job.while_open or job.row["conversation_id"] in owned]
             if rows:
-                await conn.execute(self._store.insert(inputs).on_conflict_do_nothing(), rows)
+                await conn.execute(self._new_inputs, rows)
         return [
             not isinstance(job, _Input)
             or not job.while_open
@@ -147,19 +153,11 @@ class Inbox:
     async def _look(self, conn: AsyncConnection, asking: list[_Input]) -> tuple[set[str], set[str]]:
         """Say which conversations the bot does not have, and which inputs for the others were taken in before."""
         ids = {job.row["conversation_id"] for job in asking}
-        found = await conn.execute(
-            sa.select(conversations.c.id).where(
-                conversations.c.tenant == self._tenant, conversations.c.id.in_(ids), conversations.c.speaker != _BOT
-            )
-        )
-        owned = set(found.scalars())
+        owned = set((await conn.execute(self._handed_over, {"b_ids": ids})).scalars())
         keys = {job.row["key"] for job in asking if job.row["conversation_id"] not in owned}
         if not keys:
             return owned, set()
-        repeated = await conn.execute(
-            sa.select(inputs.c.key).where(inputs.c.tenant == self._tenant, inputs.c.key.in_(keys))
-        )
-        return owned, set(repeated.scalars())
+        return owned, set((await conn.execute(self._taken_in, {"b_keys": keys})).scalars())
 
 
 def _is_ones_own_fault(error: Exception) -> bool:

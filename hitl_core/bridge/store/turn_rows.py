@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hitl_core.bridge.store.among import among
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.tables import (
     EffectState,
@@ -38,6 +39,28 @@ class TurnRows:
         self._tenant = tenant
         t = tenant
         c, h, i, o = conversations.c, handoffs.c, inputs.c, outbox.c
+        self._lock = (
+            sa.select(conversations)
+            .where(c.tenant == t, among(store, c.id, "b_ids"))
+            .order_by(c.id)
+            .with_for_update(skip_locked=True)  # nothing on SQLite, where a writing transaction is alone anyway
+        )
+        self._open_inputs = (
+            sa.select(i.position, i.conversation_id, i.key, i.kind, i.payload)
+            .where(i.tenant == t, among(store, i.conversation_id, "b_ids"), _OPEN_INPUT)
+            .order_by(i.position)
+            .limit(sa.bindparam("b_limit", type_=sa.Integer()))
+        )
+        self._open_effects = (
+            sa.select(outbox)
+            .where(o.tenant == t, among(store, o.conversation_id, "b_ids"), _OPEN_EFFECT)
+            .order_by(o.position)
+        )
+        self._handoffs = sa.select(h.id, h.conversation_id, h.record, h.policy).where(
+            h.tenant == t, among(store, h.id, "b_ids")
+        )
+        self._new_effects = store.insert(outbox).on_conflict_do_nothing()
+        self._new_message_links = store.insert(message_links).on_conflict_do_nothing()
         self._handoff_update = (
             handoffs.update()
             .where(h.tenant == t, h.id == sa.bindparam("b_id"))
@@ -87,10 +110,7 @@ class TurnRows:
 
     async def lock(self, conn: AsyncConnection, ids: Collection[str]) -> Sequence[Row]:
         """Return the rows of these conversations that nobody else has in a turn of theirs, locked."""
-        c = conversations.c
-        query = sa.select(conversations).where(c.tenant == self._tenant, c.id.in_(ids)).order_by(c.id)
-        # Without effect on SQLite, where a writing transaction is alone anyway.
-        return (await conn.execute(query.with_for_update(skip_locked=True))).all()
+        return (await conn.execute(self._lock, {"b_ids": ids})).all()
 
     async def existing(self, conn: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
         """Return those of these conversations that there are, whoever has them."""
@@ -100,30 +120,15 @@ class TurnRows:
 
     async def open_inputs(self, conn: AsyncConnection, ids: Collection[str], limit: int) -> Sequence[Row]:
         """Return open inputs of these conversations in the order they were accepted."""
-        i = inputs.c
-        query = (
-            sa.select(i.position, i.conversation_id, i.key, i.kind, i.payload)
-            .where(i.tenant == self._tenant, i.conversation_id.in_(ids), _OPEN_INPUT)
-            .order_by(i.position)
-            .limit(limit)
-        )
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._open_inputs, {"b_ids": ids, "b_limit": limit})).all()
 
     async def open_effects(self, conn: AsyncConnection, ids: Collection[str]) -> Sequence[Row]:
         """Return open effects of these conversations in the order they were decided."""
-        o = outbox.c
-        query = (
-            sa.select(outbox)
-            .where(o.tenant == self._tenant, o.conversation_id.in_(ids), _OPEN_EFFECT)
-            .order_by(o.position)
-        )
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._open_effects, {"b_ids": ids})).all()
 
     async def handoffs(self, conn: AsyncConnection, ids: Collection[str]) -> Sequence[Row]:
         """Return hand-offs by id."""
-        h = handoffs.c
-        query = sa.select(h.id, h.conversation_id, h.record, h.policy).where(h.tenant == self._tenant, h.id.in_(ids))
-        return (await conn.execute(query)).all()
+        return (await conn.execute(self._handoffs, {"b_ids": ids})).all()
 
     async def handoffs_about(
         self, conn: AsyncConnection, ids: Collection[str], *, sessions: Collection[str], keys: Collection[str]
@@ -183,7 +188,7 @@ class TurnRows:
             await conn.execute(self._effect_update, _bound(changed))
         if new:
             rows = [{"tenant": self._tenant, **row} for row in new]
-            await conn.execute(self._store.insert(outbox).on_conflict_do_nothing(), rows)
+            await conn.execute(self._new_effects, rows)
 
     async def save_timers(
         self, conn: AsyncConnection, *, armed: Sequence[dict[str, Any]], disarmed: Iterable[tuple[str, str]]
@@ -247,10 +252,7 @@ class TurnRows:
     async def save_message_links(self, conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
         """Write which messages are one on both sides."""
         if rows:
-            await conn.execute(
-                self._store.insert(message_links).on_conflict_do_nothing(),
-                [{"tenant": self._tenant, **row} for row in rows],
-            )
+            await conn.execute(self._new_message_links, [{"tenant": self._tenant, **row} for row in rows])
 
     async def save_letters(self, conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
         """Write dead letters; where an effect's row is found by its key, the position is looked up."""
