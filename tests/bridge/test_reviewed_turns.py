@@ -58,7 +58,7 @@ async def test_what_came_of_an_attempt_for_a_conversation_that_was_forgotten_is_
         await conn.execute(sa.delete(conversations))
     gate.open()
     await w.settle()
-    assert (w.bridge._driver._worker.next_at(), turns._came) == (None, {})
+    assert (w.bridge._driver._worker.next_at(), turns._under_way._came) == (None, {})
 
 
 async def test_what_another_worker_has_taken_over_is_not_kept_in_memory(w, turns, store, clock):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from hitl_core.bridge.engine.conversation import Outcome
-from hitl_core.bridge.engine.turns import Committed
+from hitl_core.bridge.engine.saving import Committed
 from hitl_core.bridge.handoff.records import Handoff, Phase
 
 __all__ = ["Waiters", "Watch"]

@@ -21,8 +21,10 @@ from hitl_core.bridge.engine.committing import is_ones_own_fault
 from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.intake import Intake
 from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.saving import Committed
 from hitl_core.bridge.engine.timers import Timers
-from hitl_core.bridge.engine.turns import Came, Committed, Turns
+from hitl_core.bridge.engine.turns import Turns
+from hitl_core.bridge.engine.underway import Came, UnderWay
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.tables import connections, workers
@@ -63,6 +65,7 @@ class Worker:
         self._alive: frozenset[str] = frozenset({self.id})
         self._seen: tuple[datetime, float] | None = None
         self.attempts = attempts_of(self.id, self._lease_ends)
+        self._under_way = UnderWay()
         self._turns = Turns(
             store,
             tenant,
@@ -70,6 +73,7 @@ class Worker:
             live=lambda: self._alive,
             dead=self._dead,
             attempts=self.attempts,
+            under_way=self._under_way,
             policy=policy,
         )
         self.timers = Timers(store, tenant, self._turns.rows)
@@ -237,7 +241,7 @@ class Worker:
 
     async def _committed(self, done: Committed) -> None:
         for conversation, effect in done.begun:
-            self._turns.begun(effect, conversation.fence)
+            self._under_way.began(effect, conversation.fence)
             task = asyncio.create_task(self._attempt(conversation, conversation.fence, effect))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -256,10 +260,10 @@ class Worker:
         try:
             advance = await self.attempts.make(conversation.id, effect)
         finally:
-            self._turns.ended(effect, fence)
+            self._under_way.ended(effect, fence)
             self.attempts.let_go(effect)
             if advance is not None:
-                self._turns.came(conversation.id, Came(effect.key, fence, advance))
+                self._under_way.came(conversation.id, Came(effect.key, fence, advance))
                 self._dirty[conversation.id] = None
             self._dirty.update(dict.fromkeys(self.attempts.starved))
             self.attempts.starved.clear()
