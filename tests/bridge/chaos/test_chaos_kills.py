@@ -1,0 +1,73 @@
+"""Workers are killed while many talk: nothing is lost, doubled or out of order (F20-F22, guarantees 1 to 5)."""
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from .desk import Desk
+from .storm import Storm, since
+
+pytestmark = pytest.mark.anyio
+
+KILLS = 20
+COUNT, EACH = 200, 11  # 200 hand-offs, 5,000 inputs
+STALLED = 5.0
+SETTINGS = {"lease_seconds": 2.0, "poll_seconds": 0.5}
+
+
+async def kill_while_it_lasts(storm, fleet, count, *, seed=0):
+    """Kill a worker in the middle of each share of the work, and begin another one in its place."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    for number in range(count):
+        storm.allow((number + 1.5) / (count + 1))
+        await _progress(storm, storm.expected * (number + chance.uniform(0.5, 1.0)) / (count + 1))
+        await fleet.kill(chance.choice(fleet.workers))
+        await fleet.begin()
+    storm.allow(1)
+
+
+async def _progress(storm, goal):
+    """Return once there have been so many effects, or none for a while: what is missing waits for a lease."""
+    known, at = storm.done, time.monotonic()
+    while known < goal and since(at) < STALLED:
+        await asyncio.sleep(0.01)
+        if storm.done > known:
+            known, at = storm.done, time.monotonic()
+
+
+async def through(storm, count, *, seed=0):
+    """Let the storm pass, and return what came of it, and how long it took."""
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(storm.run())
+        group.create_task(kill_while_it_lasts(storm, storm.fleet, count, seed=seed))
+    await storm.settled()
+    return await storm.tally(), since(began)
+
+
+def told(what, storm, tally, took):
+    """Return the figures of a storm in one line."""
+    desk, channel = storm.desk, storm.channel
+    return (
+        f"{what}: {tally.accepted} inputs and {tally.again} repeats over {len(storm.names)} hand-offs, "
+        f"{storm.fleet.kills} kills, {took:.0f} s: {len(tally.lost)} lost, {len(tally.doubled)} doubled, "
+        f"{len(tally.disordered)} out of order, {tally.unresolved} unresolved "
+        f"({desk.absorbed} repeats known to the helpdesk, {channel.repeats} to the host)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["keyed"])
+async def test_5000_inputs_over_200_hand_offs_survive_20_kills(kind, backend, database_url, stage, figures):
+    async with stage(database_url, desk=Desk(kind, trouble=0.01), **SETTINGS) as scene:
+        for _ in range(1 if backend == "sqlite" else 2):
+            await scene.fleet.begin()
+        storm = Storm(scene, count=COUNT, each=EACH)
+        tally, took = await through(storm, KILLS)
+    figures(told(f"kill -9, {backend}, {kind}", storm, tally, took))
+    assert tally.clean, tally
+    assert not storm.failed
+    assert tally.accepted == storm.total
+    assert not tally.letters
+    assert not tally.given_back
