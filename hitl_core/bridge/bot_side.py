@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from hitl_core.bridge.handoff.records import EndReason, Handoff, Owner, Phase
 from hitl_core.bridge.host import Handled, StartResult, StartStatus
 from hitl_core.bridge.talking import Sender, Turn
 from hitl_core.connection.given import end_user_of, history_of, reason_of, title_of
-from hitl_core.errors import HitlError, InvalidRequestError
+from hitl_core.errors import HitlError, InvalidRequestError, StoreError
 from hitl_core.events import StopReason
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, EndUser
@@ -105,13 +107,18 @@ class BotSide(BridgeBase):
             await self._inbox.accept(conversation_id, key, request, begins=True)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
-            outcome = await watch.outcome(wait, lambda: self._lookups.outcome(key))
-            if outcome is None:
+            ends = asyncio.get_running_loop().time() + wait
+            try:
+                outcome = await watch.outcome(wait, lambda: self._lookups.outcome(key))
+                if outcome is None:
+                    return StartResult(status="starting")
+                handoff_id = outcome.handoff_id
+                handoff = await self._lookups.handoff(handoff_id) if handoff_id else None
+                if handoff is not None and handoff.phase is Phase.STARTING and outcome.outcome != "already_active":
+                    left = ends - asyncio.get_running_loop().time()
+                    handoff = await watch.handoff(handoff, left, partial(self._lookups.handoff, handoff.id))
+            except StoreError:  # it was taken in, and goes on when the database is back
                 return StartResult(status="starting")
-            handoff_id = outcome.handoff_id
-            handoff = await self._lookups.handoff(handoff_id) if handoff_id else None
-            if handoff is not None and handoff.phase is Phase.STARTING and outcome.outcome != "already_active":
-                handoff = await watch.handoff(handoff, wait, partial(self._lookups.handoff, handoff.id))
         return _result(outcome.outcome, handoff)
 
     def _chain(
@@ -219,14 +226,15 @@ class BotSide(BridgeBase):
     async def _command(self, conversation_id: str, command: AnyInput) -> None:
         """Take in a command and return once it is carried out here, or taken up by another process."""
         named(conversation_id)
-        if await self._lookups.current(conversation_id) is None:
+        if not await self._lookups.is_known(conversation_id):
             return
         key = f"command:{uuid.uuid4().hex}"
         with self._waiters.watch(conversation_id, key) as watch:
             await self._inbox.accept(conversation_id, key, command)
             self._touched([conversation_id])
             await self._driver.settle_if_undriven()
-            await watch.outcome(_COMMAND_SECONDS, lambda: self._lookups.outcome(key))
+            with contextlib.suppress(StoreError):  # it was taken in, and is carried out when the database is back
+                await watch.outcome(_COMMAND_SECONDS, lambda: self._lookups.outcome(key))
 
     async def handoff(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""

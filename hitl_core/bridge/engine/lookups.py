@@ -32,6 +32,11 @@ class Lookups:
         found = await self._one(sa.select(c.speaker).where(c.tenant == self._tenant, c.id == conversation_id))
         return Owner(found) if found is not None else Owner.BOT
 
+    async def is_known(self, conversation_id: str) -> bool:
+        """Whether anything was ever asked for a conversation, if only a moment ago."""
+        c = conversations.c
+        return await self._one(sa.select(c.id).where(c.tenant == self._tenant, c.id == conversation_id)) is not None
+
     async def current(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""
         c, h = conversations.c, handoffs.c
