@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from hitl_core.bridge.engine.parsing import storable
+from hitl_core.connection.given import title_of
 from hitl_core.errors import InvalidRequestError
 from hitl_core.people import EndUser
 
-__all__ = ["checked", "customer_of", "id_of", "named", "within"]
+__all__ = ["checked", "customer_of", "fields_of", "id_of", "named", "subject_of", "within"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -61,6 +63,29 @@ def customer_of(user: EndUser | None) -> EndUser | None:
         msg = f"the external_id of user cannot be stored; give one of {_LONGEST_ID} characters at most"
         raise InvalidRequestError(msg)
     return user
+
+
+def subject_of(title: object) -> str:
+    """Take the title of a hand-off.
+
+    :raises InvalidRequestError: it is none, or blank.
+    """
+    subject = title_of(title)
+    if not subject.strip():
+        msg = "title is blank; say what it is about, agents see it in their list"
+        raise InvalidRequestError(msg)
+    return subject
+
+
+def fields_of(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Take some fields by name.
+
+    :raises InvalidRequestError: they are no such thing.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        msg = f"{name} is of type {type(given).__name__}; give a dict of names and values"
+        raise InvalidRequestError(msg)
+    return dict(given or {})
 
 
 def checked(cls: type[ModelT], **fields: Any) -> ModelT:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from hitl_core.bridge.asking import checked, customer_of, id_of, named, within
+from hitl_core.bridge.asking import checked, customer_of, fields_of, id_of, named, subject_of, within
 from hitl_core.bridge.base import BridgeBase
 from hitl_core.bridge.handoff.inputs import (
     AnyInput,
@@ -24,7 +24,7 @@ from hitl_core.bridge.handoff.inputs import (
 from hitl_core.bridge.handoff.records import EndReason, Handoff, Owner, Phase
 from hitl_core.bridge.host import Handled, StartResult, StartStatus
 from hitl_core.bridge.talking import Sender, Turn
-from hitl_core.connection.given import end_user_of, history_of, reason_of, title_of
+from hitl_core.connection.given import end_user_of, history_of, reason_of
 from hitl_core.errors import HitlError, InvalidRequestError, StoreError
 from hitl_core.events import StopReason
 from hitl_core.messages import AnyMessage
@@ -80,17 +80,18 @@ class BotSide(BridgeBase):
         if known is None:
             msg = "user is missing; give a hitl.EndUser, so that agents know whom they talk to"
             raise InvalidRequestError(msg)
-        effective = self.policy.with_overrides(policy)
+        subject = subject_of(title)
+        effective = self.policy.with_overrides(fields_of("policy", policy))
         handoff_id = uuid.uuid4().hex
-        given_options = dict(options or {})
+        given_options = fields_of("options", options)
         request = checked(
             StartRequested,
             handoff_id=handoff_id,
             conversation_id=conversation_id,
-            connections=self._chain(connection, known, title, given_options),
+            connections=self._chain(connection, known, subject, given_options),
             key=_start_key(conversation_id, trigger_message_id, attempt, idempotency_key) or handoff_id,
             user=known,
-            title=title_of(title),
+            title=subject,
             description=description,
             history=history_of(history),
             options=given_options,
@@ -128,6 +129,9 @@ class BotSide(BridgeBase):
             names = self._routing.choose(_Asked(user, title, options))
         else:
             names = (connection,) if isinstance(connection, str) else tuple(connection)
+            if len(set(names)) < len(names):
+                msg = "connection names one of them twice; each is tried once"
+                raise InvalidRequestError(msg)
         return tuple(self._connection(name).key for name in names)
 
     async def handle_user_message(
