@@ -46,7 +46,7 @@ _WAL_PAUSE = 0.02  # seconds
 _EXTRAS = {"sqlite": "bridge", "postgresql": "postgres"}
 
 _busy_timeouts: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
-_writers: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+_writers: WeakKeyDictionary[Engine, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -186,7 +186,7 @@ async def begin_write(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
             yield connection
         return
-    lock = _writers.setdefault(engine.sync_engine, asyncio.Lock())
+    lock = _writer_lock(engine)
     patience = _busy_timeouts.get(engine.sync_engine, 10.0)
     try:
         async with asyncio.timeout(patience):
@@ -205,6 +205,15 @@ async def begin_write(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             await connection.commit()
     finally:
         lock.release()
+
+
+def _writer_lock(engine: AsyncEngine) -> asyncio.Lock:
+    """Return the lock of an engine's writers; another event loop has one of its own, since a lock is one loop's."""
+    loop = asyncio.get_running_loop()
+    known = _writers.get(engine.sync_engine)
+    if known is None or known[0] is not loop:
+        known = _writers[engine.sync_engine] = (loop, asyncio.Lock())
+    return known[1]
 
 
 def _locked(patience: float) -> StoreError:

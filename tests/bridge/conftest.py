@@ -11,6 +11,7 @@ import pytest
 
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.migrate import upgrade
+from hitl_core.bridge.store.tables import metadata
 from hitl_core.database import create_engine
 from hitl_core.errors import StoreError
 from hitl_core.testing.postgres import throwaway_postgres
@@ -126,9 +127,19 @@ def backend(request):
 @pytest.fixture
 def database_url(backend, request, tmp_path):
     """URL of a fresh database at the newest schema."""
+    yield from _migrated(backend, request, tmp_path / "hitl.db")
+
+
+@pytest.fixture
+def another_database_url(backend, request, tmp_path):
+    """URL of a second one."""
+    yield from _migrated(backend, request, tmp_path / "another.db")
+
+
+def _migrated(backend, request, path):
     if backend == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "hitl.db")
-        yield f"sqlite:///{tmp_path / 'hitl.db'}"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
     else:
         template = request.getfixturevalue("migrated_postgres")
         yield from _database(request.getfixturevalue("postgres"), f" TEMPLATE {template}")
@@ -149,11 +160,52 @@ def clocked_store():
     return ClockedStore
 
 
+@pytest.fixture(scope="session")
+def used_again(tmp_path_factory):
+    """URLs and engines that tests use one after the other: an engine learns its statements only once."""
+    return {}, {}, tmp_path_factory.mktemp("shared")
+
+
 @pytest.fixture
-async def store(database_url, clock):
+def emptied(backend, request, used_again):
+    """URL of a database at the newest schema, emptied for this test, and the engine it is used by."""
+    urls, engines, folder = used_again
+    if backend == "sqlite":
+        path = folder / "hitl.db"
+        for each in folder.iterdir():
+            each.unlink()
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        urls[backend] = f"sqlite:///{path}"
+    elif backend not in urls:
+        server = request.getfixturevalue("postgres")
+        _sql(server, f"CREATE DATABASE shared TEMPLATE {request.getfixturevalue('migrated_postgres')}")
+        urls[backend] = server.url("shared")
+    else:
+        _sql(request.getfixturevalue("postgres"), _ALONE, "shared")
+        _sql(request.getfixturevalue("postgres"), _EMPTY, "shared")
+    url = urls[backend]
+    return url, engines.setdefault(url, create_engine(url, pool_size=8, idle_in_transaction_timeout=5.0))
+
+
+@pytest.fixture
+def database(request, emptied):
+    """URL of the database of ``store``, and its engine if it is one that is used again."""
+    own = "database_url" in request.fixturenames  # the test knows it by its name, and may do anything to it
+    return (request.getfixturevalue("database_url"), None) if own else emptied
+
+
+@pytest.fixture
+async def store(database, clock):
     """An open store whose every time is the test's clock."""
-    async with ClockedStore(database_url, clock=clock, key=KEY) as store:
+    url, engine = database
+    store = ClockedStore(url, clock=clock, key=KEY)
+    store.engine = engine or store.engine
+    async with store:
         yield store
+
+
+_ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shared' AND pid <> pg_backend_pid()"
+_EMPTY = f"TRUNCATE {', '.join(table.name for table in metadata.sorted_tables)} RESTART IDENTITY"
 
 
 KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
@@ -166,11 +218,11 @@ def _database(server, more):
     _sql(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _sql(server, statement):
+def _sql(server, statement, database="postgres"):
     import asyncpg
 
     async def run():
-        connection = await asyncpg.connect(server.url())
+        connection = await asyncpg.connect(server.url(database))
         await connection.execute(statement)
         await connection.close()
 

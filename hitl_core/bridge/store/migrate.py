@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -82,8 +83,9 @@ async def require_current(engine: AsyncEngine) -> None:
         raise ConfigurationError(msg)
 
 
+@cache
 def scripts() -> ScriptDirectory:
-    """Return the migrations there are."""
+    """Return the migrations there are; read once, since Alembic compiles each of them."""
     return ScriptDirectory.from_config(_config())
 
 
