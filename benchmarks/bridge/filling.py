@@ -31,8 +31,9 @@ _FILLED: Final = (
     tables.message_links,
     tables.user_links,
     tables.audit,
+    tables.deliveries,
 )
-_OPEN_SHARE: Final = 100  # one in so many is open
+_OPEN_SHARE: Final = 100
 _SCATTER: Final = 2_654_435_761  # odd, so that no two numbers below 2**32 become the same
 _DIGITS: Final = 8
 
@@ -53,22 +54,27 @@ class _Template:
                 yield table, row
 
 
-def fill(url: str, handoffs: int) -> None:
-    """Add so many hand-offs with all their rows; every hundredth is open, with nothing to do."""
-    asyncio.run(_fill(url, handoffs))
+def fill(url: str, handoffs: int, *, still_open: int | None = None, alias: str | None = None) -> None:
+    """Add so many hand-offs with all their rows.
+
+    :param still_open: how many of them are open, with nothing to do; every hundredth when left out.
+    :param alias: what the helpdesk's account is called.
+    """
+    asyncio.run(_fill(url, handoffs, handoffs // _OPEN_SHARE if still_open is None else still_open, alias))
 
 
-async def _fill(url: str, handoffs: int) -> None:
-    ended, open_ = f"ended-{handoffs}", f"open-{handoffs}"
-    async with bridged(url) as bridge:
-        names = await begin(bridge, 1, prefix=f"{ended}-") + await begin(bridge, 1, prefix=f"{open_}-")
+async def _fill(url: str, handoffs: int, still_open: int, alias: str | None) -> None:
+    async with bridged(url, alias=alias) as bridge:
+        names = await begin(bridge, 1, prefix="ended-") + await begin(bridge, 1, prefix="open-")
         await talk(bridge, names, 1)
+        for name in names:
+            headers = {"webhook-id": f"delivery-{name}", "webhook-session": f"session-{name}"}
+            await bridge.receive_webhook(alias or "null", headers=headers, body=b"{}")
         await settled(bridge)
         await bridge.stop_hitl(names[0])
         await settled(bridge)
         templates = [await _template(bridge.store, name) for name in names]
-    still = handoffs // _OPEN_SHARE
-    counts = (handoffs - still, still)
+    counts = (handoffs - still_open, still_open)
     if make_url(url).get_backend_name() == "sqlite":
         _copy_sqlite(url, templates, counts)
     else:
@@ -80,6 +86,8 @@ async def _template(store: Store, conversation: str) -> _Template:
         query = sa.select(tables.handoffs.c.id).where(tables.handoffs.c.conversation_id == conversation)
         handoff = (await conn.execute(query)).scalar_one()
         found = {table: await _rows_of(conn, table, (conversation, handoff)) for table in _FILLED}
+    for row in found[tables.links]:
+        row["wanted_at"] = None  # it was read, as a helpdesk that can be read would have it
     commands = tuple(row["key"] for row in found[tables.inputs] if row["key"].startswith("command:"))
     return _Template(found, conversation, handoff, commands)
 
@@ -143,7 +151,7 @@ def _copy_sqlite(url: str, templates: Sequence[_Template], counts: Sequence[int]
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN")
     for template, count in zip(templates, counts, strict=True):
-        for table, row in template.each():
+        for table, row in template.each() if count else ():
             connection.execute(_SQLITE.copies(table, row, template), {**row, "last": count})
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")
@@ -156,7 +164,7 @@ async def _copy_postgresql(url: str, templates: Sequence[_Template], counts: Seq
     async with engine.connect() as plain:
         conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
         for template, count in zip(templates, counts, strict=True):
-            for table, row in template.each():
+            for table, row in template.each() if count else ():
                 await conn.execute(sa.text(said.copies(table, row, template)), {**row, "last": count})
         await conn.execute(sa.text("VACUUM ANALYZE"))  # as the server itself does after a while
     await engine.dispose()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from benchmarks.bridge.nothing import Counter, NullHost, connect_null
 from hitl_core.bridge.bridge import Bridge
 from hitl_core.bridge.store.base import Store
-from hitl_core.bridge.store.tables import inputs, outbox
+from hitl_core.bridge.store.tables import deliveries, inputs, outbox
 from hitl_core.database import create_engine
 from hitl_core.people import EndUser
 from hitl_core.testing.postgres import throwaway_postgres
@@ -76,11 +76,16 @@ def _upgraded(url: str) -> str:
 
 
 @asynccontextmanager
-async def bridged(url: str, counter: Counter | None = None, **more: Any) -> AsyncIterator[Bridge]:
-    """Open a bridge between nothing and nothing."""
+async def bridged(
+    url: str, counter: Counter | None = None, *, alias: str | None = None, **more: Any
+) -> AsyncIterator[Bridge]:
+    """Open a bridge between nothing and nothing.
+
+    :param alias: what the helpdesk's account is called.
+    """
     more.setdefault("reconcile_seconds", None)
     async with (
-        connect_null(counter or Counter()) as connection,
+        connect_null(counter or Counter(), alias=alias) as connection,
         Bridge(connection, NullHost(), url, **more) as bridge,
     ):
         yield bridge
@@ -115,7 +120,7 @@ async def talk(bridge: Bridge, conversations: Sequence[str], messages: int, pref
 
 
 async def settled(bridge: Bridge) -> None:
-    """Return once nothing is open: every input is decided, every effect is carried out and written."""
+    """Return once nothing is open: deliveries are read, inputs decided, effects carried out, all of it written."""
     async with asyncio.timeout(_PATIENCE):
         while await _open(bridge.store):  # noqa: ASYNC110 - another process may be the one to settle it
             await asyncio.sleep(_LOOK_EVERY)
@@ -125,5 +130,6 @@ async def _open(store: Store) -> bool:
     # As the partial indexes say it, so that looking costs nothing that would count.
     open_inputs = sa.select(sa.literal(1)).select_from(inputs).where(sa.text("hitl_inputs.state = 0"))
     open_effects = sa.select(sa.literal(1)).select_from(outbox).where(sa.text("hitl_outbox.state < 2"))
+    unread = sa.select(sa.literal(1)).select_from(deliveries).where(sa.text("hitl_deliveries.state = 0"))
     async with store.read() as conn:
-        return bool((await conn.execute(sa.union_all(open_inputs, open_effects).limit(1))).first())
+        return bool((await conn.execute(sa.union_all(open_inputs, open_effects, unread).limit(1))).first())

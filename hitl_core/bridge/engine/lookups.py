@@ -16,6 +16,7 @@ from hitl_core.bridge.store.tables import InputState, conversations, handoffs, i
 
 __all__ = ["Lookups"]
 
+_OPEN: Final = sa.text("hitl_links.open")  # as the partial index says it: otherwise SQLite does not use it
 _COLUMNS: Final = (handoffs.c.id, handoffs.c.conversation_id, handoffs.c.record, handoffs.c.policy)
 
 
@@ -77,7 +78,7 @@ class Lookups:
         """Ask for a reading of all sessions with an open hand-off; return how many there are."""
         n = links.c
         async with self._store.write() as conn:
-            result = await conn.execute(links.update().where(n.tenant == self._tenant, n.open).values(wanted_at=now))
+            result = await conn.execute(links.update().where(n.tenant == self._tenant, _OPEN).values(wanted_at=now))
         return int(result.rowcount)
 
     async def _one(self, query: sa.Select[Any]) -> Any:

@@ -332,8 +332,9 @@ class TurnRows:
         c = conversations.c
         await conn.execute(
             conversations.update()
-            .where(c.tenant == self._tenant, c.worker == worker)
-            .values(worker=None, wake_at=sa.case((c.wake_at.is_(None), None), else_=sa.literal(now, c.wake_at.type)))
+            # Whoever has a worker has something to do; by that they are found among all that there ever were.
+            .where(c.tenant == self._tenant, c.wake_at.is_not(None), c.worker == worker)
+            .values(worker=None, wake_at=now)
         )
 
 
