@@ -5,9 +5,17 @@ import logging
 import pytest
 import sqlalchemy as sa
 
+from hitl_core import calls
 from hitl_core.bridge import Owner
+from hitl_core.bridge.store.letters import Letters
 from hitl_core.bridge.store.tables import connections, handoffs, inputs, outbox
-from hitl_core.errors import AuthenticationError, PermissionDeniedError, ProviderUnavailableError, StoreError
+from hitl_core.errors import (
+    AmbiguousOutcomeError,
+    AuthenticationError,
+    PermissionDeniedError,
+    ProviderUnavailableError,
+    StoreError,
+)
 from hitl_core.spec import hookimpl
 
 from .world import BEA, JOINED, Account, Desk, told, world
@@ -197,6 +205,69 @@ async def test_s129_f13_a_host_that_cannot_take_it_back_is_asked_until_it_can(w)
     assert (len(w.chat.handed_back), await w.owner()) == (1, Owner.BOT)
     await w.pass_time(20)
     assert [back.reason.value for back in w.chat.handed_back] == ["user_closed", "stop_requested"]
+
+
+# Letters ------------------------------------------------------------------------------------------------------------
+
+
+class Searchless(Account):
+    """Nobody can tell whether a message has arrived, while its desk says so."""
+
+    @hookimpl
+    async def find_message(self, request):
+        return calls.Inconclusive() if self._desk.blind else await super().find_message(request)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_f21_f37_an_unresolved_message_is_looked_up_when_it_is_replayed_and_doubled_in_no_case(store, when):
+    async with world(store, provider=Searchless) as w:
+        w.desk.blind = True
+        await w.start()
+        w.desk.fail(when, AmbiguousOutcomeError("reset"))
+        await w.say("one")
+        await w.pass_time(200, step=20)
+        [letter] = await w.letters()
+        assert letter.failure == "unresolved"
+        w.desk.blind = False
+        await Letters(store, "default").replay(letter.position)
+        await w.pass_time(5)
+        assert (w.sent(), await w.letters()) == (["one"], [])
+
+
+class Unreadable(Account):
+    """Deliveries cannot be read while its desk says so."""
+
+    @hookimpl
+    async def parse_webhook(self, request):
+        if self._desk.broken:
+            raise KeyError("what is this?")
+        return await super().parse_webhook(request)
+
+
+async def test_f21_a_delivery_that_could_not_be_read_is_read_when_it_is_replayed(store):
+    async with world(store, provider=Unreadable, desk=Desk().may(pull=False)) as w:
+        w.desk.broken = True
+        await w.start()
+        await w.deliver(w.desk.reply("t1", "hello", BEA))
+        [letter] = await w.letters()
+        assert "hello" not in w.texts
+        w.desk.broken = False
+        await Letters(store, "default").replay(letter.position)
+        await w.settle()
+        assert w.texts[-2:] == [JOINED, "hello"]
+
+
+async def test_f21_what_a_newer_version_left_is_done_when_it_is_replayed_by_that_version(w, store):
+    await w.bridge.handle_user_message("c1", "one", message_id="odd")
+    async with store.read() as conn:
+        payload = (await conn.execute(sa.select(inputs.c.payload).where(inputs.c.key == "user:c1:odd"))).scalar_one()
+    await change(store, inputs, {"payload": '{"kind": "telepathy"}'}, key="user:c1:odd")
+    await w.say("two")
+    [letter] = await w.letters()
+    await change(store, inputs, {"payload": payload}, key="user:c1:odd")
+    await Letters(store, "default").replay(letter.position)
+    await w.settle()
+    assert w.sent() == ["two", "one"]
 
 
 # The database -------------------------------------------------------------------------------------------------------
