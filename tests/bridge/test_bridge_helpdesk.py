@@ -5,12 +5,22 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from hitl_core.bridge import EndReason, Owner, Policy
-from hitl_core.events import AgentAssigned, AgentMessageUpdated, AgentTyping, AgentUnassigned
+from hitl_core.bridge.store.tables import links
+from hitl_core.events import (
+    AgentAssigned,
+    AgentMessageUpdated,
+    AgentTyping,
+    AgentUnassigned,
+    SessionStopped,
+    StopReason,
+)
 from hitl_core.messages import Choice, Image, Option, Text
 from hitl_core.people import Agent
 from hitl_core.spec import hookimpl
+from hitl_core.testing.memory import MemoryTicket
 
 from .world import BEA, CAI, JOINED, Account, told, world
 
@@ -126,6 +136,31 @@ async def test_s006_a_message_an_agent_changes_names_the_one_that_was_shown(stor
         await w.deliver(w.desk.assign("t1", BEA))
         [notice] = [notice for notice in w.chat.notices if isinstance(notice.event, AgentMessageUpdated)]
         assert notice.message_keys == (key,)
+
+
+async def test_a_ticket_merged_into_another_is_followed_there_and_what_was_said_in_it_is_still_shown(store):
+    async with world(store, provider=Talkative) as w:
+        await w.start()
+        w.desk.tickets["t2"] = MemoryTicket("t2", w.desk.tickets["t1"].start)
+        before = w.desk.reply("t1", "said right before", BEA)
+
+        def merged(session):
+            other = session.model_copy(update={"id": "t2"})
+            return SessionStopped(event_id="merge-1", session=session, reason=StopReason.MERGED, moved_to=other)
+
+        w.desk.more = [merged]
+        await w.deliver(w.desk.assign("t1", BEA))
+        w.desk.more = []
+        await w.say("where am I?")
+        await w.deliver(w.desk.reply("t2", "here", BEA))
+        await w.deliver(before)
+        assert (w.sent("t1"), w.sent("t2")) == ([], ["where am I?"])
+        assert w.texts[1:] == [JOINED, "here", "said right before"]
+        await w.deliver(w.desk.close("t2"))
+        assert (await w.owner(), w.texts[-1]) == (Owner.BOT, "agent_closed")
+        async with store.read() as conn:
+            still_open = (await conn.execute(sa.select(links.c.session_id).where(links.c.open))).scalars().all()
+        assert still_open == [], "nobody reads them any more"
 
 
 # Webhooks -----------------------------------------------------------------------------------------------------------

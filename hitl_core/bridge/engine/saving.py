@@ -18,6 +18,7 @@ from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import release_parked, want
 from hitl_core.bridge.store.tables import LetterState
 from hitl_core.bridge.store.turn_rows import TurnRows
+from hitl_core.sessions import SessionRef
 
 __all__ = ["Committed", "Saving"]
 
@@ -105,9 +106,9 @@ class Saving:
                     for name, due in handoff.timers.items()
                     if known.get(name) != due
                 ]
-                if before is not None and before.open and not handoff.open and handoff.session is not None:
-                    ended.add((handoff.session.ref.connection, handoff.session.id))
-                    conversation.wanted.add(handoff.session.ref)  # what was lost until now is not compared any more
+                for ref in _left(before, handoff):
+                    ended.add((ref.connection, ref.id))
+                    conversation.wanted.add(ref)  # what was lost until now is not compared any more
         await self._rows.save_handoffs(conn, new=new, changed=changed)
         await self._rows.save_timers(conn, armed=armed, disarmed=disarmed)
         await self._rows.close_links(conn, ended, open=False)
@@ -182,3 +183,11 @@ def _letter_row(letter: Letter, conversation_id: str, now: datetime) -> dict[str
         "state": LetterState.OPEN.value,
         "settled_at": None,
     }
+
+
+def _left(before: Handoff | None, after: Handoff) -> set[SessionRef]:
+    """Return the sessions a hand-off was open on and is no more: as it has ended, or they were merged into another."""
+    if before is None or not before.open:
+        return set()
+    refs = {one.session.ref for one in (before, after) if one.session is not None}
+    return refs - {after.session.ref} if after.open and after.session is not None else refs
