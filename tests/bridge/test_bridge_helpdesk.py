@@ -155,7 +155,7 @@ async def test_a_ticket_merged_into_another_is_followed_there_and_what_was_said_
         await w.deliver(w.desk.reply("t2", "here", BEA))
         await w.deliver(before)
         assert (w.sent("t1"), w.sent("t2")) == ([], ["where am I?"])
-        assert w.texts[1:] == [JOINED, "here", "said right before"]
+        assert w.texts[1:] == [JOINED, "said right before", "here"]
         await w.deliver(w.desk.close("t2"))
         assert (await w.owner(), w.texts[-1]) == (Owner.BOT, "agent_closed")
         async with store.read() as conn:
