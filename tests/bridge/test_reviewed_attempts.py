@@ -4,8 +4,15 @@ import asyncio
 
 import pytest
 
+from hitl_core.bridge.engine.attempts import Attempts
+from hitl_core.bridge.engine.conversation import Conversation
+from hitl_core.bridge.engine.host_jobs import HostJobs
+from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.handoff.effects import TellCustomer
+from hitl_core.errors import ProviderUnavailableError
 from hitl_core.info import RateLimit
-from hitl_core.messages import File
+from hitl_core.messages import File, Text
+from hitl_core.people import Author
 
 from .world import Desk, told, world
 
@@ -84,3 +91,35 @@ async def test_f37_what_waited_for_room_when_the_worker_ended_was_not_begun(stor
         await again.settle()
         assert again.sent() == ["one"]
         assert await again.letters() == []
+
+
+# Room -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_waits_for_room_when_its_time_has_come_lets_its_worker_rest_meanwhile(store):
+    async with world(store, concurrency=1) as w:
+        await w.start("c1")
+        await w.start("c2")
+        w.desk.fail("before", ProviderUnavailableError("down"))
+        await w.say("two", "c2")
+        gate = w.desk.hold("send_message")
+        await w.say("one", "c1")
+        async with asyncio.timeout(20):
+            await w.pass_time(2)
+        assert w.sent("t2") == []
+        gate.open()
+        await w.settle()
+        assert (w.sent("t1"), w.sent("t2")) == (["one"], ["two"])
+
+
+def test_room_that_becomes_free_is_offered_to_as_many_as_it_is_for_the_longest_waiting_first(clock):
+    attempts = Attempts({}, HostJobs(None, directory=None, clock=clock), clock=clock, cap=2)
+    tell = OpenEffect(TellCustomer(key="h:1", message=Text(text="hi"), sender=Author.bot()), "h")
+    asking = [Conversation(f"c{number}", 1) for number in range(5)]
+    assert [attempts.may(one, tell) for one in asking] == [True, True, False, False, False]
+    assert attempts.woken() == []
+    attempts.let_go(tell)
+    assert attempts.woken() == ["c2"]
+    attempts.let_go(tell)
+    assert attempts.woken() == ["c3", "c4"], "the one before has not taken it"
+    assert attempts.woken() == []

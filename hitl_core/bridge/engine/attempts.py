@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from hitl_core.bridge.engine.classify import classify, describe, frames
@@ -68,8 +69,8 @@ class Attempts:
         self._room: defaultdict[str, int] = defaultdict(lambda: cap)
         self.paused: dict[str, datetime] = {}
         """Accounts that have to be mended, and when they are tried again."""
-        self.starved: set[str] = set()
-        """Conversations that wait for room."""
+        self._starved: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """By connection: conversations that wait for room, the longest waiting first."""
         self.closed = False
         """Nothing begins any more."""
 
@@ -85,7 +86,7 @@ class Attempts:
             effect.not_before = until
             return False
         if self._room[connection] <= 0:
-            self.starved.add(conversation.id)
+            self._starved[connection][conversation.id] = None
             return False
         if not self._in_pace(conversation, effect):
             return False
@@ -117,6 +118,18 @@ class Attempts:
     def let_go(self, effect: OpenEffect) -> None:
         """Give the room of an effect back."""
         self._room[effect.connection or _HOST] += 1
+
+    def woken(self) -> list[str]:
+        """Return conversations that waited for room that is there now: as many as it is for, in their order.
+
+        One that does not take it leaves it to the next, so ask again after its turn.
+        """
+        found: list[str] = []
+        for connection, waiting in self._starved.items():
+            for id_ in list(islice(waiting, max(0, self._room[connection]))):
+                del waiting[id_]
+                found.append(id_)
+        return found
 
     def prepare(self, conversation: Conversation, effect: OpenEffect, now: datetime) -> None:
         """Plan an effect that has not been begun, with those that are sent together with it.

@@ -365,10 +365,13 @@ class Conversation:
             if (effect.not_before is None or effect.not_before <= now) and may(self, effect):
                 yield effect
 
-    def wake_at(self) -> datetime | None:
-        """Return when a waiting effect wants to be looked at; ``None`` when only inputs or attempts can change it."""
+    def wake_at(self, now: datetime) -> datetime | None:
+        """Return when a waiting effect wants to be looked at, later than now.
+
+        ``None`` when only inputs, attempts or room can change anything.
+        """
         times = [effect.not_before for effect in self.lanes.waiting() if effect.not_before is not None]
-        return min(times, default=None)
+        return min((time for time in times if time > now), default=None)
 
 
 def is_on(handoff: Handoff, session: SessionRef) -> bool:

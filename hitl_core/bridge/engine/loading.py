@@ -33,6 +33,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _ATTEMPTED: Final = timedelta(hours=1)
+_STARVED: Final = timedelta(seconds=10)  # room is told at once; this is in case it was not
 _UNREADABLE: Final = "this version cannot read it; replay it once every worker has the newer version"
 
 Row = Any  # of the columns that were asked for
@@ -168,12 +169,12 @@ def conversation_row(conversation: Conversation, worker: str, now: datetime) -> 
     """Return whose turn it is: ours as long as anything is to be done, else nobody's."""
     handoff = conversation.handoff
     busy = len(conversation.lanes) > 0
-    attempted = now + _ATTEMPTED if conversation.lanes.attempting else None
+    otherwise = now + (_ATTEMPTED if conversation.lanes.attempting else _STARVED)
     return {
         "id": conversation.id,
         "handoff_id": conversation.current,
         "speaker": handoff.owner.value if handoff is not None else "bot",
         "worker": worker if busy else None,
         "fence": conversation.fence,
-        "wake_at": (conversation.wake_at() or attempted or now) if busy else None,
+        "wake_at": (conversation.wake_at(now) or otherwise) if busy else None,
     }

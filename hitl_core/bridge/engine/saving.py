@@ -79,7 +79,7 @@ class Saving:
         await rows.save_conversations(conn, [loading.conversation_row(c, self._worker, now) for c in in_hand])
         for conversation in in_hand:
             done.outcomes += conversation.outcomes
-            wake_at = conversation.wake_at()
+            wake_at = conversation.wake_at(now)
             if wake_at is not None:
                 done.next_at[conversation.id] = wake_at
 

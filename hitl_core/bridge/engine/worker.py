@@ -198,6 +198,7 @@ class Worker:
         except BaseException:
             self._dirty = dict.fromkeys([*ids, *self._dirty])
             raise
+        self.touch(self.attempts.woken())
         return True
 
     async def _take(self, ids: Sequence[str]) -> None:
@@ -265,9 +266,7 @@ class Worker:
             if advance is not None:
                 self._under_way.came(conversation.id, Came(effect.key, fence, advance))
                 self._dirty[conversation.id] = None
-            self._dirty.update(dict.fromkeys(self.attempts.starved))
-            self.attempts.starved.clear()
-            self.wake.set()
+            self.touch(self.attempts.woken())
 
     async def _note_account(self, connection: str, detail: str | None) -> None:
         """Keep that an account is held until it is mended, or that it is mended; people are told (guarantee 5)."""
