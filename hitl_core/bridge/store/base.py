@@ -31,6 +31,8 @@ _READ_ONLY = ("readonly database", "read-only")
 _LOST = frozenset({"08", "25", "40", "53", "57", "58"})
 """Classes of PostgreSQL's errors that are about the server or the moment: connection, state of the transaction,
 roll-back, resources, an operator's doing, the system."""
+_AWAY = ("08", "57P")
+"""How the codes of its errors begin while it is being stopped or started, or the connection is lost."""
 
 
 class RefusedError(StoreError):
@@ -219,9 +221,9 @@ def _told(error: BaseException, *, sqlite: bool) -> str:
         return "the database is read-only; check the file's permissions, or that the URL names the primary server"
     if "locked" in text and sqlite:
         return "the SQLite database is locked by another program; end that program, or move to PostgreSQL"
-    if isinstance(error, OSError | TimeoutError | InterfaceError | OperationalError) or getattr(
-        error, "connection_invalidated", False
-    ):
+    code = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    unreachable = OSError | TimeoutError | InterfaceError | OperationalError
+    if isinstance(error, unreachable) or getattr(error, "connection_invalidated", False) or code.startswith(_AWAY):
         return "the database cannot be reached; check that it runs and that the URL is right"
     name = type(getattr(error, "orig", None) or error).__name__
     return f"the database refused ({name}); see its log, and report it if nothing there explains it"
