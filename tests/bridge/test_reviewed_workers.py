@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from hitl_core.bridge.store.tables import workers
+from hitl_core.bridge import Policy
+from hitl_core.bridge.store.tables import timers, workers
 
 from .conftest import KEY, StillClock
 from .world import LEASE, world
@@ -67,3 +68,19 @@ async def test_a_worker_whose_clock_is_set_back_while_it_is_paused_does_nothing_
         await w.settle()
         await w.pass_time(2)
         assert w.sent() == ["one"]
+
+
+async def test_f14_timers_that_another_worker_takes_up_are_not_asked_for_all_the_time(store, clock, backend):
+    if backend == "sqlite":
+        pytest.skip("there is one worker")
+    async with world(store, policy=Policy(maximum_duration_seconds=60)) as w:
+        await w.start()
+        worker = w.bridge._driver._worker
+        async with store.write() as another:
+            await another.execute(sa.select(timers).with_for_update())
+            clock.advance(60)
+            await worker.sweep()
+            assert worker.next_at() > clock.now()
+        clock.advance(1)
+        await w.settle()
+        assert w.texts[-1] == "too_long"

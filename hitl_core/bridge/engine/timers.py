@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from hitl_core.bridge.store.turn_rows import TurnRows
 __all__ = ["Timers"]
 
 _AT_A_TIME: Final = 500
+_TAKEN_UP: Final = timedelta(milliseconds=50)
 
 
 class Timers:
@@ -87,4 +88,6 @@ class Timers:
                     [{"b_handoff_id": row.handoff_id, "b_name": row.name} for row in due],
                 )
             self.next_at = await self._rows.next_timer(conn)
+        if not due and self.due:
+            self.next_at = now + _TAKEN_UP  # another worker has them in hand just now
         return [row.conversation_id for row in due]
