@@ -77,15 +77,17 @@ def subject_of(title: object) -> str:
     return subject
 
 
-def fields_of(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def fields_of(name: str, given: object) -> dict[str, Any]:
     """Take some fields by name.
 
     :raises InvalidRequestError: they are no such thing.
     """
-    if given is not None and not isinstance(given, Mapping):
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
         msg = f"{name} is of type {type(given).__name__}; give a dict of names and values"
         raise InvalidRequestError(msg)
-    return dict(given or {})
+    return dict(given)
 
 
 def checked(cls: type[ModelT], **fields: Any) -> ModelT:
