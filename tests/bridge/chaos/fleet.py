@@ -17,7 +17,10 @@ ROOT = HERE.parents[2]
 
 
 async def eventually(condition, *, patience=60.0, every=0.01, what="it"):
-    """Return what a condition gives once it holds; the bound only ends a test that has failed."""
+    """Return what a condition gives once it holds; the bound only ends a test that has failed.
+
+    :param what: what was waited for, or how to tell how far it has come.
+    """
     try:
         async with asyncio.timeout(patience):
             while True:
@@ -28,7 +31,8 @@ async def eventually(condition, *, patience=60.0, every=0.01, what="it"):
                     return found
                 await asyncio.sleep(every)
     except TimeoutError:
-        raise AssertionError(f"{what} did not come true in {patience:g} s") from None
+        told = what() if callable(what) else what
+        raise AssertionError(f"in {patience:g} s did not come true: {told}") from None
 
 
 class Nursery:

@@ -102,6 +102,7 @@ class Storm:
     :param at_once: how many conversations go on at a time.
     :param repeats: share of the inputs that is handed in twice.
     :ivar accepted: how many inputs were acknowledged; ``again``: how often one was handed in that was known.
+    :ivar refused: why something was not acknowledged, and how often.
     """
 
     def __init__(self, scene, *, count, each=11, at_once=60, repeats=0.1, seed=0, patience=10.0):
@@ -115,8 +116,10 @@ class Storm:
         self.accepted = self.again = 0
         self._allowed = self.total
         self._more = asyncio.Event()
+        self._handing = 0
         self.refused = Counter()
         self.failed = set()
+        self.seconds = self._began = 0.0
         self._at_once = asyncio.Semaphore(at_once)
         self._repeats = repeats
         self._patience = patience
@@ -128,6 +131,11 @@ class Storm:
         self._more.set()
 
     @property
+    def held_back(self):
+        """Whether all that is allowed is acknowledged."""
+        return self.accepted >= self._allowed and not self._handing
+
+    @property
     def done(self):
         """How many effects there have been."""
         return self.desk.writes + self.channel.read()
@@ -136,6 +144,7 @@ class Storm:
 
     async def run(self):
         """Let everybody say all they have to say; returns when all of it is acknowledged."""
+        self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for name in self.names:
                 group.create_task(self._live(name))
@@ -193,11 +202,13 @@ class Storm:
         while self.accepted >= self._allowed:
             self._more.clear()
             await self._more.wait()
+        self._handing += 1
         answer = await self._until_taken(what, is_taken, **arguments)
         self.accepted += 1
         if self._random.random() < self._repeats:
             self.again += 1
             await self._until_taken(what, is_taken, **arguments)
+        self._handing -= 1
         return answer
 
     async def _until_taken(self, what, is_taken, **arguments):
@@ -212,9 +223,9 @@ class Storm:
                 self.refused["gone"] += 1
                 continue
             except RefusedError as error:
-                self.refused[error.kind] += 1
                 if error.kind != "StoreError":
                     raise
+                self.refused[error.detail] += 1
             else:
                 if is_taken(answer):
                     return answer
@@ -231,6 +242,7 @@ class Storm:
             return not await open_work(self._store)
 
         await eventually(nothing_open, patience=patience, every=0.1, what="the end of all work")
+        self.seconds = since(self._began)
         self.channel.read()
 
     async def tally(self):
@@ -296,3 +308,14 @@ async def open_work(store):
 def since(began):
     """Return the seconds since then, by the clock of ``time.monotonic``."""
     return time.monotonic() - began
+
+
+def told(what, storm, tally):
+    """Return the figures of a storm in one line."""
+    desk, channel = storm.desk, storm.channel
+    return (
+        f"{what}: {tally.accepted} inputs and {tally.again} repeats over {len(storm.names)} hand-offs, "
+        f"{storm.fleet.kills} kills, {storm.seconds:.0f} s: {len(tally.lost)} lost, {len(tally.doubled)} doubled, "
+        f"{len(tally.disordered)} out of order, {tally.unresolved} unresolved "
+        f"({desk.absorbed} repeats known to the helpdesk, {channel.repeats} to the host)"
+    )

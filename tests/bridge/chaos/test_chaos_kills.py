@@ -7,7 +7,7 @@ import time
 import pytest
 
 from .desk import Desk
-from .storm import Storm, since
+from .storm import Storm, since, told
 
 pytestmark = pytest.mark.anyio
 
@@ -38,24 +38,12 @@ async def _progress(storm, goal):
 
 
 async def through(storm, count, *, seed=0):
-    """Let the storm pass, and return what came of it, and how long it took."""
-    began = time.monotonic()
+    """Let the storm pass, and return what came of it."""
     async with asyncio.TaskGroup() as group:
         group.create_task(storm.run())
         group.create_task(kill_while_it_lasts(storm, storm.fleet, count, seed=seed))
     await storm.settled()
-    return await storm.tally(), since(began)
-
-
-def told(what, storm, tally, took):
-    """Return the figures of a storm in one line."""
-    desk, channel = storm.desk, storm.channel
-    return (
-        f"{what}: {tally.accepted} inputs and {tally.again} repeats over {len(storm.names)} hand-offs, "
-        f"{storm.fleet.kills} kills, {took:.0f} s: {len(tally.lost)} lost, {len(tally.doubled)} doubled, "
-        f"{len(tally.disordered)} out of order, {tally.unresolved} unresolved "
-        f"({desk.absorbed} repeats known to the helpdesk, {channel.repeats} to the host)"
-    )
+    return await storm.tally()
 
 
 @pytest.mark.parametrize("kind", ["keyed"])
@@ -64,8 +52,8 @@ async def test_5000_inputs_over_200_hand_offs_survive_20_kills(kind, backend, da
         for _ in range(1 if backend == "sqlite" else 2):
             await scene.fleet.begin()
         storm = Storm(scene, count=COUNT, each=EACH)
-        tally, took = await through(storm, KILLS)
-    figures(told(f"kill -9, {backend}, {kind}", storm, tally, took))
+        tally = await through(storm, KILLS)
+    figures(told(f"kill -9, {backend}, {kind}", storm, tally))
     assert tally.clean, tally
     assert not storm.failed
     assert tally.accepted == storm.total

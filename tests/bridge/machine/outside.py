@@ -117,15 +117,21 @@ class Desk:
 
 
 class Wire:
-    """The way of one process to one helpdesk; nothing is sent once the process is dead."""
+    """The way of one process to one helpdesk; nothing is sent once the process is dead.
+
+    Who we are can always be asked: without it no connection opens, and nothing at all would happen.
+    """
 
     def __init__(self, desk, store):
         self._desk = desk
         self._store = store
         self._wire = AsgiTransport(desk.sim)
+        self._sure = AsgiTransport(desk.sim._vendor)
 
     async def send(self, request, *, timeout, max_bytes):  # noqa: ASYNC109 - the transport's contract
         await asyncio.sleep(0)
+        if request.url.endswith("/me") and not self._store.dead:
+            return await self._sure.send(request, timeout=timeout, max_bytes=max_bytes)
         if self._store.dead or self._desk.down:
             raise TransportFailure(False, "nobody answers")
         answer = await self._wire.send(request, timeout=timeout, max_bytes=max_bytes)

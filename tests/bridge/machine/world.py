@@ -62,6 +62,7 @@ class World:
         """Let the process die where it is."""
         if self.process is not None:
             self.crashes += 1
+            self.troubled = True
             self.process.die()
             self.process = None
 
