@@ -273,7 +273,7 @@ class Conversation:
                 effect.state = EffectState.WAITING
                 effect.not_before = _later(now, came.wait)
                 if effect.unwanted and not effect.may_have_happened:
-                    self.lanes.settle(effect, EffectState.CANCELLED)
+                    self._finish(effect, EffectState.CANCELLED)
                 else:
                     self.lanes.touch(effect)
             case "done":
@@ -322,6 +322,12 @@ class Conversation:
                 effect.connection,
             )
         )
+
+    def give_up_unreadable(self, policy: Policy, now: datetime) -> None:
+        """Let hand-offs know of effects that this version cannot read, as if nobody could tell what came of them."""
+        for key in self.unreadable:
+            report = EffectFailed(key=key, failure=Failure.UNRESOLVED, detail="this version cannot read it")
+            self._tell(key.partition(":")[0], report, policy, now)
 
     def _remember(self, effect: OpenEffect, came: Advance) -> None:
         """Note which messages are one on both sides (behaviour S006, F24)."""

@@ -22,6 +22,7 @@ __all__ = ["Driver", "pause_after"]
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE: Final = 5.0
+_AGAIN: Final = 0.05
 
 
 def pause_after(failures: int) -> float:
@@ -101,6 +102,7 @@ class Driver:
                 await self._hints.start(self._hinted)
                 self._tasks = [asyncio.create_task(self._take_turns()), asyncio.create_task(self._take_in())]
         except BaseException:
+            self._running = False
             self._locks.close()
             raise
 
@@ -151,14 +153,14 @@ class Driver:
     async def _take_turns(self) -> None:
         failures = 0
         loop = asyncio.get_running_loop()
-        poll_at = loop.time() + self._poll_seconds
+        poll_at = loop.time() + (_AGAIN if self._worker.more else self._poll_seconds)
         while self._running:
             self._worker.wake.clear()
             try:
                 if loop.time() >= poll_at or self._worker.hinted:
                     self._worker.hinted = False
                     await self._worker.poll()
-                    poll_at = loop.time() + self._poll_seconds
+                    poll_at = loop.time() + (_AGAIN if self._worker.more else self._poll_seconds)
                 await self._worker.sweep()
                 # One at a time: however much there is to do, others have to hear that we live.
                 did = await self._worker.turn()

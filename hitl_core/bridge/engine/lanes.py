@@ -112,9 +112,10 @@ class Lanes:
         return any(effect.state is EffectState.ATTEMPTING for effect in self._open.values())
 
     def add(self, effect: OpenEffect) -> None:
-        """Put an effect at the end of its lane."""
-        self.restore(effect)
-        self.changed[effect.key] = effect
+        """Put an effect at the end of its lane; one that is there already stays as it is."""
+        if effect.key not in self._open:
+            self.restore(effect)
+            self.touch(effect)
 
     def restore(self, effect: OpenEffect) -> None:
         """Put an effect that has a row at the end of its lane."""

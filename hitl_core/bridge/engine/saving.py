@@ -134,6 +134,7 @@ class Saving:
             for conversation in in_hand
             for (connection, id_), link in conversation.session_links.items()
         ]
+        links.sort(key=lambda row: (row["connection"], row["session_id"]))  # in one order, for all who lock them
         await self._rows.save_links(conn, links)
         messages = [
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -42,7 +42,16 @@ def entries(before: Handoff | None, after: Handoff, now: datetime) -> Iterator[A
     if before is None:
         reopened = after.phase is not Phase.STARTING and after.session is not None
         yield entry(_agent(after) if reopened else "bot", "reopened" if reopened else "begun", after.connection)
-        return
+    else:
+        yield from _changes(before, after, entry)
+    if not after.open and (before is None or before.open):
+        reason = after.end_reason
+        by_agent = reason is EndReason.AGENT_CLOSED
+        actor = _agent(after) if by_agent else _ENDED_BY.get(reason, "worker") if reason is not None else "worker"
+        yield entry(actor, "ended", reason.value if reason is not None else None)
+
+
+def _changes(before: Handoff, after: Handoff, entry: Callable[..., AuditEntry]) -> Iterator[AuditEntry]:
     if after.connection != before.connection:
         yield entry("worker", "tried_elsewhere", f"{before.connection} -> {after.connection}: {after.failed}")
     if after.session is not None and (before.session is None or before.session.ref != after.session.ref):
@@ -53,11 +62,6 @@ def entries(before: Handoff | None, after: Handoff, now: datetime) -> Iterator[A
         yield entry("worker", "unassigned")
     if after.paused != before.paused and after.open:
         yield entry("bot", "paused" if after.paused else "resumed")
-    if before.open and not after.open:
-        reason = after.end_reason
-        by_agent = reason is EndReason.AGENT_CLOSED
-        actor = _agent(after) if by_agent else _ENDED_BY.get(reason, "worker") if reason is not None else "worker"
-        yield entry(actor, "ended", reason.value if reason is not None else None)
 
 
 def _agent(handoff: Handoff) -> str:

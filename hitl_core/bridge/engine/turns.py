@@ -111,6 +111,7 @@ class Turns:
     # Deciding -------------------------------------------------------------------------------------------------
 
     def _decide(self, conversation: Conversation, given: Iterable[GivenInput], now: datetime, done: Committed) -> None:
+        conversation.give_up_unreadable(self._policy, now)
         for came in self._under_way.of(conversation.id):
             effect = conversation.lanes.get(came.key)
             if effect is not None and came.fence == conversation.fence and effect.state is EffectState.ATTEMPTING:

@@ -87,6 +87,8 @@ class Worker:
         """Set when there is something to be done."""
         self.hinted = False
         """Another process has accepted something: poll at once."""
+        self.more = False
+        """The last poll has not found all there is."""
 
     def live(self) -> frozenset[str]:
         """Return the ids of the workers that live, this one among them."""
@@ -134,6 +136,8 @@ class Worker:
             found = await rows.with_open_inputs(conn, self._alive, self.id, _FOUND)
             found += await rows.wanting(conn, self._alive, self.id, now, _FOUND)
             await self._read_accounts(conn)
+        # What is set aside is found each time, and is nothing new.
+        self.more = len(found) >= _FOUND and not self._aside.keys() >= set(found)
         self.touch(found)
         await self.sweep()
         if self.intake is not None:
