@@ -59,6 +59,28 @@ class TurnRows:
         self._handoffs = sa.select(h.id, h.conversation_id, h.record, h.policy).where(
             h.tenant == t, among(store, h.id, "b_ids")
         )
+        me, limit = sa.bindparam("b_me", type_=sa.Text()), sa.bindparam("b_limit", type_=sa.Integer())
+        lives = among(store, c.worker, "b_live")
+        self._with_open_inputs = (
+            sa.select(i.conversation_id)
+            .join(conversations, sa.and_(c.tenant == i.tenant, c.id == i.conversation_id))
+            .where(i.tenant == t, _OPEN_INPUT, sa.or_(c.worker.is_(None), c.worker == me, sa.not_(lives)))
+            .group_by(i.conversation_id)
+            .order_by(sa.func.min(i.position))
+            .limit(limit)
+        )
+        due = sa.and_(
+            sa.or_(c.worker.is_(None), c.worker == me), c.wake_at <= sa.bindparam("b_now", type_=c.wake_at.type)
+        )
+        self._wanting = (
+            sa.select(c.id)
+            .where(c.tenant == t, c.wake_at.is_not(None), sa.or_(sa.not_(lives), due))
+            .order_by(c.wake_at)
+            .limit(limit)
+        )
+        self._next_timer = sa.select(sa.func.min(timers.c.due_at, type_=timers.c.due_at.type)).where(
+            timers.c.tenant == t
+        )
         self._new_effects = store.insert(outbox).on_conflict_do_nothing()
         self._new_message_links = store.insert(message_links).on_conflict_do_nothing()
         self._handoff_update = (
@@ -278,40 +300,15 @@ class TurnRows:
 
     async def with_open_inputs(self, conn: AsyncConnection, live: Collection[str], me: str, limit: int) -> list[str]:
         """Return conversations with open inputs that nobody else who lives has in hand."""
-        c, i = conversations.c, inputs.c
-        query = (
-            sa.select(i.conversation_id)
-            .join(conversations, sa.and_(c.tenant == i.tenant, c.id == i.conversation_id))
-            .where(
-                i.tenant == self._tenant,
-                _OPEN_INPUT,
-                sa.or_(c.worker.is_(None), c.worker == me, c.worker.not_in(live)),
-            )
-            .group_by(i.conversation_id)
-            .order_by(sa.func.min(i.position))
-            .limit(limit)
-        )
-        return list((await conn.execute(query)).scalars())
+        given = {"b_live": live, "b_me": me, "b_limit": limit}
+        return list((await conn.execute(self._with_open_inputs, given)).scalars())
 
     async def wanting(
         self, conn: AsyncConnection, live: Collection[str], me: str, now: datetime, limit: int
     ) -> list[str]:
         """Return conversations with open effects that are due, or whose worker died."""
-        c = conversations.c
-        query = (
-            sa.select(c.id)
-            .where(
-                c.tenant == self._tenant,
-                c.wake_at.is_not(None),
-                sa.or_(
-                    c.worker.not_in([*live, me]),
-                    sa.and_(sa.or_(c.worker.is_(None), c.worker == me), c.wake_at <= now),
-                ),
-            )
-            .order_by(c.wake_at)
-            .limit(limit)
-        )
-        return list((await conn.execute(query)).scalars())
+        given = {"b_live": [*live, me], "b_me": me, "b_now": now, "b_limit": limit}
+        return list((await conn.execute(self._wanting, given)).scalars())
 
     async def due_timers(self, conn: AsyncConnection, now: datetime, limit: int) -> Sequence[Row]:
         """Return timers that are due, oldest first, locked."""
@@ -321,10 +318,7 @@ class TurnRows:
 
     async def next_timer(self, conn: AsyncConnection) -> datetime | None:
         """Return when the next timer is due."""
-        t = timers.c
-        moment: datetime | None = (
-            await conn.execute(sa.select(sa.func.min(t.due_at, type_=t.due_at.type)).where(t.tenant == self._tenant))
-        ).scalar_one()
+        moment: datetime | None = (await conn.execute(self._next_timer)).scalar_one()
         return moment
 
     async def release(self, conn: AsyncConnection, worker: str, now: datetime) -> None:
