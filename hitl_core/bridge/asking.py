@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hitl_core.bridge.engine.parsing import storable
+from hitl_core.bridge.store.tables import storable
 from hitl_core.connection.given import title_of
 from hitl_core.errors import InvalidRequestError
 from hitl_core.people import EndUser

@@ -9,13 +9,12 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from hitl_core.bridge.engine.attempts import Attempts
-from hitl_core.bridge.engine.desk_jobs import DeskJobs
 from hitl_core.bridge.engine.directory import StoreDirectory
 from hitl_core.bridge.engine.driver import Driver
-from hitl_core.bridge.engine.host_jobs import HostJobs
 from hitl_core.bridge.engine.intake import Intake
+from hitl_core.bridge.engine.jobs import DeskJobs, HostJobs
 from hitl_core.bridge.engine.lookups import Lookups
+from hitl_core.bridge.engine.turns import Attempts
 from hitl_core.bridge.engine.waiters import Waiters
 from hitl_core.bridge.engine.worker import Worker
 from hitl_core.bridge.host import Host, Notice

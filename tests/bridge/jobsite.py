@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from hitl_core import calls
-from hitl_core.bridge.engine.desk_jobs import DeskJobs
+from hitl_core.bridge.engine.jobs import DeskJobs
 from hitl_core.bridge.engine.progress import Busy, Progress, UserClaim
 from hitl_core.bridge.handoff.effects import SendToDesk, StartSession, StopSession, WatchStart, parse_effect
 from hitl_core.bridge.handoff.records import StartContent

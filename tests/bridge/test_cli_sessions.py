@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hitl_core.bridge.engine.loading import new_handoff
+from hitl_core.bridge.engine.turns.loading import new_handoff
 from hitl_core.bridge.handoff.effects import SendToDesk, TellCustomer
 from hitl_core.bridge.handoff.inputs import AgentEvent, StopRequested, TimerFired, UserMessage, parse_input
 from hitl_core.bridge.handoff.records import EndReason, Handoff, Phase

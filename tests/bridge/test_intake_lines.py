@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import event
 
-from hitl_core.bridge.engine.queueing import Lines, Waiting
+from hitl_core.bridge.engine.intake.queueing import Lines, Waiting
 
 from .intake_scene import BEA, scene
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hitl_core.bridge.engine.host_jobs import HostJobs
+from hitl_core.bridge.engine.jobs import HostJobs
 from hitl_core.bridge.engine.progress import Progress
 from hitl_core.bridge.handoff.effects import NotifyBot, Resume, TellCustomer, parse_effect
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hitl_core.bridge.engine.merging import mergeable
+from hitl_core.bridge.engine.jobs.merging import mergeable
 from hitl_core.bridge.handoff.inputs import EffectDone
 from hitl_core.info import RateLimit, TextLimit
 from hitl_core.messages import (

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from hitl_core import calls
+from hitl_core.bridge.engine.jobs.users import fingerprint, user_key
 from hitl_core.bridge.engine.progress import Progress, UserClaim
-from hitl_core.bridge.engine.users import fingerprint, user_key
 from hitl_core.bridge.handoff.inputs import EffectDone, EffectFailed, Failure
 from hitl_core.errors import (
     AuthenticationError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl_core.bridge.engine.pacing import Pace
+from hitl_core.bridge.engine.turns.pacing import Pace
 from hitl_core.info import RateLimit
 
 from .world import Desk, world

@@ -4,10 +4,8 @@ import asyncio
 
 import pytest
 
-from hitl_core.bridge.engine.attempts import Attempts
-from hitl_core.bridge.engine.conversation import Conversation
-from hitl_core.bridge.engine.host_jobs import HostJobs
-from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.jobs import HostJobs
+from hitl_core.bridge.engine.turns import Attempts, Conversation, OpenEffect
 from hitl_core.bridge.handoff.effects import TellCustomer
 from hitl_core.errors import ProviderUnavailableError
 from hitl_core.info import RateLimit

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from hitl_core.bridge.engine.conversation import Conversation, GivenInput
+from hitl_core.bridge.engine.turns.conversation import Conversation, GivenInput
 from hitl_core.bridge.handoff.inputs import UserMessage
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.tables import conversations, workers

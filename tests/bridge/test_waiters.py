@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hitl_core.bridge.engine.conversation import Outcome
-from hitl_core.bridge.engine.saving import Committed
+from hitl_core.bridge.engine.turns import Committed, Outcome
 from hitl_core.bridge.engine.waiters import Waiters
 from hitl_core.bridge.handoff.records import Phase
 from hitl_core.bridge.store.tables import InputState

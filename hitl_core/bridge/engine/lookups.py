@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from hitl_core.bridge.engine.conversation import Outcome
-from hitl_core.bridge.engine.loading import handoff_of
+from hitl_core.bridge.engine.turns import Outcome
+from hitl_core.bridge.engine.turns.loading import handoff_of
 from hitl_core.bridge.handoff.records import Handoff, Owner
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.tables import InputState, conversations, handoffs, inputs, links

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from hitl_core.bridge.engine.conversation import Outcome
-from hitl_core.bridge.engine.saving import Committed
+from hitl_core.bridge.engine.turns import Committed, Outcome
 from hitl_core.bridge.handoff.records import Handoff, Phase
 
 __all__ = ["Waiters", "Watch"]

@@ -15,18 +15,12 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.attempts import Attempts
 from hitl_core.bridge.engine.classify import frames
-from hitl_core.bridge.engine.committing import is_ones_own_fault
-from hitl_core.bridge.engine.conversation import Conversation
 from hitl_core.bridge.engine.intake import Intake
-from hitl_core.bridge.engine.lanes import OpenEffect
-from hitl_core.bridge.engine.saving import Committed
 from hitl_core.bridge.engine.timers import Timers
-from hitl_core.bridge.engine.turns import Turns
-from hitl_core.bridge.engine.underway import Came, UnderWay
+from hitl_core.bridge.engine.turns import Attempts, Came, Committed, Conversation, OpenEffect, Turns, UnderWay
 from hitl_core.bridge.policy import Policy
-from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.tables import connections, workers
 from hitl_core.errors import StoreError
 
@@ -213,7 +207,7 @@ class Worker:
         try:
             done = await self._turns.take(ids)
         except Exception as error:
-            if isinstance(error, StoreError) and not is_ones_own_fault(error):
+            if isinstance(error, StoreError) and not isinstance(error, RefusedError):
                 raise
             if len(ids) == 1:
                 self._set_aside(ids[0], error)

@@ -38,6 +38,7 @@ __all__ = [
     "metadata",
     "outbox",
     "slots",
+    "storable",
     "timers",
     "user_links",
     "workers",
@@ -377,3 +378,12 @@ audit = sa.Table(
 )
 sa.Index(f"{PREFIX}audit_handoff_idx", audit.c.tenant, audit.c.handoff_id)
 sa.Index(f"{PREFIX}audit_at_idx", audit.c.tenant, audit.c.at)
+
+
+def storable(text: str) -> bool:
+    """Whether a database can hold, or look for, a text that comes from elsewhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold
+        return False
+    return "\0" not in text

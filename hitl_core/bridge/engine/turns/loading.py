@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from hitl_core.bridge.engine.conversation import Conversation, GivenInput, Letter
-from hitl_core.bridge.engine.lanes import UNWANTED, OpenEffect
 from hitl_core.bridge.engine.progress import Progress
+from hitl_core.bridge.engine.turns.conversation import Conversation, GivenInput, Letter
+from hitl_core.bridge.engine.turns.lanes import UNWANTED, OpenEffect
 from hitl_core.bridge.handoff.effects import parse_effect
 from hitl_core.bridge.handoff.inputs import Failure, parse_input
 from hitl_core.bridge.handoff.records import Handoff

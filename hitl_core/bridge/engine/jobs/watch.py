@@ -6,9 +6,9 @@ import logging
 from typing import Final
 
 from hitl_core.bridge.engine.classify import describe
+from hitl_core.bridge.engine.jobs.start import StartWrite
+from hitl_core.bridge.engine.jobs.writes import grown, since
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.start_job import StartWrite
-from hitl_core.bridge.engine.writes import grown, since
 from hitl_core.bridge.handoff.effects import WatchStart
 from hitl_core.bridge.handoff.inputs import EffectDone
 from hitl_core.calls import Found, StartedSession

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hitl_core.bridge.engine.jobs.writes import Write
 from hitl_core.bridge.engine.progress import Directory
-from hitl_core.bridge.engine.writes import Write
 from hitl_core.calls import Finding, Found, SendMessage, SentMessage
 from hitl_core.connection import Connection
 

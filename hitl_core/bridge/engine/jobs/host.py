@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from hitl_core.bridge.engine.classify import frames
+from hitl_core.bridge.engine.jobs.writes import grown, since
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.writes import grown, since
 from hitl_core.bridge.handoff.effects import AnyEffect, NotifyBot, Resume, TellCustomer
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.handoff.records import HandBack

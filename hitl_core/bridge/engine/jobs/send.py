@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hitl_core.bridge.engine.parts import PartWrite
+from hitl_core.bridge.engine.jobs.parts import PartWrite
+from hitl_core.bridge.engine.jobs.users import Users
+from hitl_core.bridge.engine.jobs.writes import Unwritten, Waiting, Written, find_out, grown, take
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.users import Users
-from hitl_core.bridge.engine.writes import Unwritten, Waiting, Written, find_out, grown, take
 from hitl_core.bridge.handoff.effects import SendToDesk
 from hitl_core.bridge.handoff.inputs import EffectDone, EffectFailed, Failure
 from hitl_core.calls import SentMessage

@@ -12,12 +12,11 @@ from itertools import islice
 from typing import Any, Final
 
 from hitl_core.bridge.engine.classify import classify, describe, frames
-from hitl_core.bridge.engine.conversation import Conversation
-from hitl_core.bridge.engine.desk_jobs import DeskJobs
-from hitl_core.bridge.engine.host_jobs import HostJobs
-from hitl_core.bridge.engine.lanes import OpenEffect
-from hitl_core.bridge.engine.pacing import Pace
+from hitl_core.bridge.engine.jobs import DeskJobs, HostJobs
 from hitl_core.bridge.engine.progress import Advance, Hold, Progress
+from hitl_core.bridge.engine.turns.conversation import Conversation
+from hitl_core.bridge.engine.turns.lanes import OpenEffect
+from hitl_core.bridge.engine.turns.pacing import Pace
 from hitl_core.bridge.handoff.effects import SendToDesk, StartSession, StopSession
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.bridge.store.slots import Slots

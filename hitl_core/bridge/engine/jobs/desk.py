@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from hitl_core.bridge.engine.classify import describe, frames
-from hitl_core.bridge.engine.merging import may_join, merge_count, mergeable, merged_key, merged_message
+from hitl_core.bridge.engine.jobs.merging import may_join, merge_count, mergeable, merged_key, merged_message
+from hitl_core.bridge.engine.jobs.send import SendJob
+from hitl_core.bridge.engine.jobs.start import StartJob
+from hitl_core.bridge.engine.jobs.stop import StopJob
+from hitl_core.bridge.engine.jobs.users import Users
+from hitl_core.bridge.engine.jobs.watch import WatchJob
+from hitl_core.bridge.engine.jobs.writes import back_off, grown, since
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.send_job import SendJob
-from hitl_core.bridge.engine.start_job import StartJob
-from hitl_core.bridge.engine.stop_job import StopJob
-from hitl_core.bridge.engine.users import Users
-from hitl_core.bridge.engine.watch_job import WatchJob
-from hitl_core.bridge.engine.writes import back_off, grown, since
 from hitl_core.bridge.handoff.effects import AnyEffect, SendToDesk, StartSession, StopSession, WatchStart
 from hitl_core.bridge.handoff.inputs import EffectFailed, Failure
 from hitl_core.clock import Clock

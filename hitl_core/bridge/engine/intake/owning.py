@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.queueing import Lines
+from hitl_core.bridge.engine.intake.queueing import Lines
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import IntakeRows, Row
 from hitl_core.connection import Connection

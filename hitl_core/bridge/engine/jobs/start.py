@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hitl_core.bridge.engine.classify import classify, describe
-from hitl_core.bridge.engine.parts import PartWrite
+from hitl_core.bridge.engine.jobs.parts import PartWrite
+from hitl_core.bridge.engine.jobs.users import Users
+from hitl_core.bridge.engine.jobs.writes import Unwritten, Waiting, Write, Written, find_out, grown, take
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.users import Users
-from hitl_core.bridge.engine.writes import Unwritten, Waiting, Write, Written, find_out, grown, take
 from hitl_core.bridge.handoff.effects import StartSession
 from hitl_core.bridge.handoff.inputs import EffectDone, EffectFailed, Failure
 from hitl_core.calls import Finding, Found, StartedSession, StartPlan

@@ -10,12 +10,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine import loading
-from hitl_core.bridge.engine.attempts import Attempts
-from hitl_core.bridge.engine.conversation import Conversation, GivenInput, is_on
-from hitl_core.bridge.engine.lanes import OpenEffect
-from hitl_core.bridge.engine.saving import Committed
-from hitl_core.bridge.engine.underway import UnderWay
+from hitl_core.bridge.engine.turns import loading
+from hitl_core.bridge.engine.turns.attempts import Attempts
+from hitl_core.bridge.engine.turns.conversation import Conversation, GivenInput, is_on
+from hitl_core.bridge.engine.turns.lanes import OpenEffect
+from hitl_core.bridge.engine.turns.saving import Committed
+from hitl_core.bridge.engine.turns.underway import UnderWay
 from hitl_core.bridge.handoff.inputs import AgentEvent, SessionRead, StartRequested
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.turn_rows import TurnRows

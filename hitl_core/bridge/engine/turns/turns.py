@@ -13,13 +13,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.attempts import Attempts
-from hitl_core.bridge.engine.conversation import Conversation, GivenInput
-from hitl_core.bridge.engine.lanes import OpenEffect
 from hitl_core.bridge.engine.progress import Advance
-from hitl_core.bridge.engine.saving import Committed, Saving
-from hitl_core.bridge.engine.taking import Taking
-from hitl_core.bridge.engine.underway import UnderWay
+from hitl_core.bridge.engine.turns.attempts import Attempts
+from hitl_core.bridge.engine.turns.conversation import Conversation, GivenInput
+from hitl_core.bridge.engine.turns.lanes import OpenEffect
+from hitl_core.bridge.engine.turns.saving import Committed, Saving
+from hitl_core.bridge.engine.turns.taking import Taking
+from hitl_core.bridge.engine.turns.underway import UnderWay
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.tables import EffectState

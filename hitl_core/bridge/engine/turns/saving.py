@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine import loading, trail
-from hitl_core.bridge.engine.conversation import Conversation, Letter, Outcome
-from hitl_core.bridge.engine.lanes import OpenEffect
+from hitl_core.bridge.engine.turns import loading, trail
+from hitl_core.bridge.engine.turns.conversation import Conversation, Letter, Outcome
+from hitl_core.bridge.engine.turns.lanes import OpenEffect
 from hitl_core.bridge.handoff.records import Handoff
 from hitl_core.bridge.store.audit import Audit, AuditEntry
 from hitl_core.bridge.store.base import Store

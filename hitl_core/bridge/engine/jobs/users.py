@@ -7,8 +7,8 @@ import json
 import logging
 from typing import Final
 
+from hitl_core.bridge.engine.jobs.writes import Outcome, Unwritten, Waiting, Write, Written, grown, since, take
 from hitl_core.bridge.engine.progress import Busy, Directory, Progress, UserClaim
-from hitl_core.bridge.engine.writes import Outcome, Unwritten, Waiting, Write, Written, grown, since, take
 from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.clock import Clock
 from hitl_core.connection import Connection

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from hitl_core.bridge.engine.conversation import Conversation
-from hitl_core.bridge.engine.lanes import OpenEffect
 from hitl_core.bridge.engine.progress import Advance
+from hitl_core.bridge.engine.turns.conversation import Conversation
+from hitl_core.bridge.engine.turns.lanes import OpenEffect
 
 __all__ = ["Came", "UnderWay"]
 

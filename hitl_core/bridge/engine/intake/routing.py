@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from hitl_core.bridge.engine.owning import Owned
-from hitl_core.bridge.engine.parsing import storable
+from hitl_core.bridge.engine.intake.owning import Owned
 from hitl_core.bridge.handoff.inputs import AgentEvent
 from hitl_core.bridge.store.inbox import input_row
 from hitl_core.bridge.store.intake_rows import Row, used_up
+from hitl_core.bridge.store.tables import storable
 from hitl_core.events import AgentTyping, AnyEvent, Ignored, IgnoredReason, SessionChanged, UnknownEvent
 
 __all__ = ["Routed", "Router", "event_key", "sessions_of"]

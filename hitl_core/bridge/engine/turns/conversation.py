@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hitl_core.bridge.engine.classify import frames
-from hitl_core.bridge.engine.lanes import Lanes, OpenEffect
 from hitl_core.bridge.engine.progress import Advance
+from hitl_core.bridge.engine.turns.lanes import Lanes, OpenEffect
 from hitl_core.bridge.handoff.decide import decide
 from hitl_core.bridge.handoff.decision import Decision
 from hitl_core.bridge.handoff.effects import AnyEffect, ReadSession, StartSession, TellCustomer, WatchStart

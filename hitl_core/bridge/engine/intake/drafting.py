@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hitl_core.bridge.engine.owning import Owned
-from hitl_core.bridge.engine.parsing import DeliveryRead, Failed, storable
-from hitl_core.bridge.engine.reading import SessionPages
-from hitl_core.bridge.engine.routing import Routed, Router
+from hitl_core.bridge.engine.intake.owning import Owned
+from hitl_core.bridge.engine.intake.parsing import DeliveryRead, Failed
+from hitl_core.bridge.engine.intake.reading import SessionPages
+from hitl_core.bridge.engine.intake.routing import Routed, Router
 from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.bridge.store.inbox import input_row
 from hitl_core.bridge.store.intake_rows import Row
-from hitl_core.bridge.store.tables import DeliveryState
+from hitl_core.bridge.store.tables import DeliveryState, storable
 from hitl_core.events import AgentTyping
 
 __all__ = ["Draft", "Written", "starts_before"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from hitl_core.bridge.engine.parts import PartWrite
+from hitl_core.bridge.engine.jobs.parts import PartWrite
+from hitl_core.bridge.engine.jobs.writes import Unwritten, Waiting, Write, Written, grown, take
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
-from hitl_core.bridge.engine.writes import Unwritten, Waiting, Write, Written, grown, take
 from hitl_core.bridge.handoff.effects import StopSession
 from hitl_core.bridge.handoff.inputs import EffectDone, EffectFailed, Failure
 from hitl_core.calls import SendMessage, StopHitl

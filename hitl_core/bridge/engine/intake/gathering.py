@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.drafting import starts_before
-from hitl_core.bridge.engine.owning import Owned
-from hitl_core.bridge.engine.parsing import known_session, sessions_named, waiting_of
-from hitl_core.bridge.engine.queueing import Waiting
-from hitl_core.bridge.engine.reading import Claim
+from hitl_core.bridge.engine.intake.drafting import starts_before
+from hitl_core.bridge.engine.intake.owning import Owned
+from hitl_core.bridge.engine.intake.parsing import known_session, sessions_named, waiting_of
+from hitl_core.bridge.engine.intake.queueing import Waiting
+from hitl_core.bridge.engine.intake.reading import Claim
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import IntakeRows, Row
 from hitl_core.bridge.store.link_rows import LinkRows

@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from hitl_core.bridge.engine.classify import asked_wait, classify, describe
-from hitl_core.bridge.engine.owning import Owned
-from hitl_core.bridge.engine.queueing import Waiting
+from hitl_core.bridge.engine.intake.owning import Owned
+from hitl_core.bridge.engine.intake.queueing import Waiting
 from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.bridge.store.intake_rows import Row
+from hitl_core.bridge.store.tables import storable
 from hitl_core.clock import Clock
 from hitl_core.errors import HitlError
 from hitl_core.events import AnyEvent
@@ -29,7 +30,6 @@ __all__ = [
     "known_session",
     "parse",
     "sessions_named",
-    "storable",
     "waiting_of",
 ]
 
@@ -98,15 +98,6 @@ def waiting_of(row: Row) -> Waiting:
 def sessions_named(delivery: WebhookDelivery | None) -> tuple[str, ...]:
     """Return the sessions a delivery names, each once; one whose id no database can hold is nobody's."""
     return tuple(dict.fromkeys(id_ for id_ in delivery.session_ids if storable(id_))) if delivery else ()
-
-
-def storable(text: str) -> bool:
-    """Whether a database can hold, or look for, a text of the helpdesk's."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold
-        return False
-    return "\0" not in text
 
 
 def known_session(owned: Owned, row: Row, own_ids: frozenset[str]) -> KnownSession:

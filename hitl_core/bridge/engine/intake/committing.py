@@ -9,16 +9,16 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.drafting import Draft, Written
-from hitl_core.bridge.engine.parsing import DeliveryRead
-from hitl_core.bridge.engine.reading import SessionPages
-from hitl_core.bridge.engine.routing import sessions_of
+from hitl_core.bridge.engine.intake.drafting import Draft, Written
+from hitl_core.bridge.engine.intake.parsing import DeliveryRead
+from hitl_core.bridge.engine.intake.reading import SessionPages
+from hitl_core.bridge.engine.intake.routing import sessions_of
 from hitl_core.bridge.handoff.inputs import Failure
-from hitl_core.bridge.store.base import RefusedError, Store
+from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import IntakeRows, Row
 from hitl_core.bridge.store.link_rows import LinkRows
 
-__all__ = ["Committer", "is_ones_own_fault"]
+__all__ = ["Committer"]
 
 _UNWRITABLE: Final = "the database refuses what was read of it; see the database's log"
 _LATER: Final = timedelta(hours=1)
@@ -108,8 +108,3 @@ class Committer:
                 handoff_id = handoffs.get((id_, event.session.id))
                 if handoff_id is not None:
                     draft.written.typing.append((id_, handoff_id, event))
-
-
-def is_ones_own_fault(error: BaseException) -> bool:
-    """Whether the database refused one of several rows, rather than being lost."""
-    return isinstance(error, RefusedError)

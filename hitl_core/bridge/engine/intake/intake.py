@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from hitl_core.bridge.engine.accepting import MAX_BYTES, Acceptor
-from hitl_core.bridge.engine.committing import Committer, is_ones_own_fault
-from hitl_core.bridge.engine.drafting import Written
-from hitl_core.bridge.engine.gathering import Gatherer, Ready
-from hitl_core.bridge.engine.owning import Owned, Ownership
-from hitl_core.bridge.engine.parsing import DeliveryRead, parse
-from hitl_core.bridge.engine.queueing import Waiting
-from hitl_core.bridge.engine.reading import Claim, Comparison, SessionPages, read_session
+from hitl_core.bridge.engine.intake.accepting import MAX_BYTES, Acceptor
+from hitl_core.bridge.engine.intake.committing import Committer
+from hitl_core.bridge.engine.intake.drafting import Written
+from hitl_core.bridge.engine.intake.gathering import Gatherer, Ready
+from hitl_core.bridge.engine.intake.owning import Owned, Ownership
+from hitl_core.bridge.engine.intake.parsing import DeliveryRead, parse
+from hitl_core.bridge.engine.intake.queueing import Waiting
+from hitl_core.bridge.engine.intake.reading import Claim, Comparison, SessionPages, read_session
 from hitl_core.bridge.host import Receipt
-from hitl_core.bridge.store.base import Store
+from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.inbox import Inbox
 from hitl_core.bridge.store.intake_rows import IntakeRows
 from hitl_core.bridge.store.link_rows import LinkRows
@@ -312,7 +312,7 @@ class Intake:
         try:
             self._note(jobs, await self._committer.commit(brought))
         except StoreError as error:
-            if not is_ones_own_fault(error):
+            if not isinstance(error, RefusedError):
                 raise
             for job, one in zip(jobs, brought, strict=True):
                 await self._alone(job, one)
@@ -322,7 +322,7 @@ class Intake:
         try:
             written = await self._committer.commit([one])
         except StoreError as error:
-            if not is_ones_own_fault(error):
+            if not isinstance(error, RefusedError):
                 raise
             written = await self._committer.refuse(one)
         self._note([job], written)

@@ -12,12 +12,13 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hitl_core.bridge.engine.classify import asked_wait, classify, describe
-from hitl_core.bridge.engine.owning import Owned
-from hitl_core.bridge.engine.parsing import back_off, of_provider, storable
+from hitl_core.bridge.engine.intake.owning import Owned
+from hitl_core.bridge.engine.intake.parsing import back_off, of_provider
 from hitl_core.bridge.handoff.inputs import Failure, SessionRead
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import IntakeRows
 from hitl_core.bridge.store.link_rows import LinkRows
+from hitl_core.bridge.store.tables import storable
 from hitl_core.calls import EventPage, SessionState
 from hitl_core.clock import Clock
 from hitl_core.context import deadline_of_call
