@@ -216,6 +216,8 @@ class Driver:
             did = await self._intake.work() or did
             if self._worker.busy:
                 await self._worker.attempted()
+            elif self._worker.more:
+                await self._worker.poll()
             elif not did:
                 return
 

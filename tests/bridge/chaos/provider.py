@@ -166,6 +166,10 @@ class FileHost:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._longest = longest
 
+    def close(self):
+        """Close the file."""
+        os.close(self._file)
+
     async def send(self, conversation_id, message, sender, *, key):
         await self._note(key, conversation_id, "send", message.text)
 

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+from datetime import timedelta
 
 from provider import FileHost, connect
 from sqlalchemy import event
@@ -22,6 +23,7 @@ from wire import Client, serve
 from hitl_core.bridge import Policy
 from hitl_core.bridge.bridge import Bridge
 from hitl_core.bridge.store.base import Store
+from hitl_core.clock import SystemClock
 from hitl_core.people import EndUser
 
 logger = logging.getLogger("chaos")
@@ -61,10 +63,23 @@ class Server:
         self._limit["pages"] = most
 
 
-async def work(*, url, desk, kind, host, socket, policy, hints=True, host_takes=0.004, **more):
+class ShiftedClock(SystemClock):
+    """Another time than the machine's.
+
+    :param seconds: by how much it is later.
+    """
+
+    def __init__(self, seconds):
+        self._shift = timedelta(seconds=seconds)
+
+    def now(self):
+        return super().now() + self._shift
+
+
+async def work(*, url, desk, kind, host, socket, policy, hints=True, host_takes=0.004, shift=0.0, **more):
     """Be a worker until the process is killed."""
     client = await Client(desk).open()
-    store = Store(url, key=KEY, hints=hints)
+    store = Store(url, key=KEY, hints=hints, clock=ShiftedClock(shift))
     limit = {"pages": None}
 
     @event.listens_for(store.engine.sync_engine, "checkout")
