@@ -103,11 +103,21 @@ def postgres():
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres):
+def migrated_on():
+    """Make a database at the newest schema on a server, and return its name."""
+
+    def make(server):
+        _sql(server, "CREATE DATABASE migrated")
+        _upgrade(server.url("migrated"))
+        return "migrated"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres, migrated_on):
     """Name of a database at the newest schema, to make others from."""
-    _sql(postgres, "CREATE DATABASE migrated")
-    _upgrade(postgres.url("migrated"))
-    return "migrated"
+    return migrated_on(postgres)
 
 
 @pytest.fixture(scope="session")
@@ -223,8 +233,10 @@ def _sql(server, statement, database="postgres"):
 
     async def run():
         connection = await asyncpg.connect(server.url(database))
-        await connection.execute(statement)
-        await connection.close()
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
 
     asyncio.run(run())
 

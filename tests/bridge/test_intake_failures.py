@@ -198,7 +198,8 @@ async def test_f21_what_no_database_can_hold_costs_nothing_but_itself(store):
         assert "cannot be stored" in (await it.letters())[0].detail
 
 
-async def test_f21_a_row_the_database_refuses_is_a_dead_letter_and_its_neighbours_are_written(store):
+async def test_f21_a_row_the_database_refuses_is_a_dead_letter_and_its_neighbours_are_written(store, database_url):
+    del database_url  # one of its own: it is spoiled
     async with scene(store, PUSH) as it:
         await two_sessions(it)
         gate = it.desk.gates["a1"] = it.desk.gates["b1"] = asyncio.Event()

@@ -390,8 +390,9 @@ async def test_whoever_waits_for_work_wakes_when_there_is_some(store):
         await it.settle()
         await it.intake.poll()
         assert not it.intake.awake.is_set(), "an idle worker does nothing but look"
-        await it.intake.wanted(0.001)
-        waiting = asyncio.create_task(it.intake.wanted(60))
+        waiting = asyncio.create_task(it.intake.wanted())
+        await asyncio.sleep(0)
+        assert not waiting.done()
         await it.says("t1", "Hello")
         await waiting
         assert await it.intake.work()

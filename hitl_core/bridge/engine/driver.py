@@ -14,6 +14,7 @@ from hitl_core.bridge.engine.worker import Worker
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.hints import Hints
 from hitl_core.bridge.store.inbox import Inbox
+from hitl_core.bridge.store.news import News
 from hitl_core.bridge.store.owning import worker_lock
 from hitl_core.errors import HitlError, StoreError
 
@@ -50,7 +51,7 @@ class Driver:
 
     :param work: whether this process does any work at all.
     :param drive: whether it does so by itself; otherwise :meth:`settle` does.
-    :param poll_seconds: how often to look for what nobody has told us of.
+    :param poll_seconds: how often to ask whether there is anything that nobody has told us of.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Driver:
         self._intake = intake
         self._inbox = inbox
         self._hints = hints
+        self._news = News(store, hints)
+        self._unseen = False
         self._work = work
         self._drive = drive
         self._poll_seconds = poll_seconds
@@ -128,6 +131,7 @@ class Driver:
                 await self._end_tasks()
                 await self._worker.abandon()
                 await self._hints.stop()
+                self._news.close()
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
@@ -158,8 +162,7 @@ class Driver:
             self._worker.wake.clear()
             try:
                 if loop.time() >= poll_at or self._worker.hinted:
-                    self._worker.hinted = False
-                    await self._worker.poll()
+                    await self._look()
                     poll_at = loop.time() + (_AGAIN if self._worker.more else self._poll_seconds)
                 await self._worker.sweep()
                 # One at a time: however much there is to do, others have to hear that we live.
@@ -173,6 +176,18 @@ class Driver:
                 continue
             if not did:
                 await self._until_wanted(poll_at - loop.time())
+
+    async def _look(self) -> None:
+        """Look at what is stored, if it may have changed or others wait for a sign of us."""
+        worker = self._worker
+        self._unseen |= await self._news.any()
+        self._unseen |= await worker.beat()
+        if self._unseen or worker.hinted or worker.more or worker.is_to_look:
+            self._unseen, worker.hinted = True, False  # should looking fail, it is not forgotten
+            await worker.poll()
+            self._unseen = False
+        else:
+            self._intake.tick()
 
     async def _until_wanted(self, seconds: float) -> None:
         due = self._worker.next_at()
@@ -199,8 +214,9 @@ class Driver:
                 failures += 1
                 _tell(error, failures)
                 await self._until_ended(pause_after(failures))
-            if self._running:
-                await self._intake.wanted(self._poll_seconds)
+            else:
+                if self._running:
+                    await self._intake.wanted()
 
     async def settle(self) -> None:
         """Do all that can be done now.

@@ -32,6 +32,7 @@ _ASIDE: Final = timedelta(seconds=60)
 _BATCH: Final = 128
 _FOUND: Final = 500
 _BEATS: Final = 4  # in one lease, so that a late one does no harm
+_LOOK_EVERY: Final = 30.0  # seconds, when nothing is heard
 
 
 class Worker:
@@ -58,6 +59,7 @@ class Worker:
         self._listener = listener
         self._alive: frozenset[str] = frozenset({self.id})
         self._seen: tuple[datetime, float] | None = None
+        self._looked_at = float("-inf")
         self.attempts = attempts_of(self.id, self._lease_ends)
         self._under_way = UnderWay()
         self._turns = Turns(
@@ -121,9 +123,8 @@ class Worker:
         :raises StoreError: the database is lost; ask again.
         """
         now = self._store.clock.now()
-        silent = self._silent_for()
-        if silent is None or silent >= self._lease / _BEATS:
-            await self._beat()
+        await self.beat()
+        self._looked_at = self._store.clock.monotonic()
         async with self._store.read() as conn:
             rows = self._turns.rows
             await self.timers.look(conn)
@@ -141,6 +142,27 @@ class Worker:
         """Take up timers that are due."""
         if self.timers.due:
             self.touch(await self.timers.sweep())
+
+    async def beat(self) -> bool:
+        """Say that we live, if it is time to, and hear who else does.
+
+        :returns: whether somebody came or went.
+        :raises StoreError: the database is lost.
+        """
+        silent = self._silent_for()
+        # On SQLite nobody takes over by a lease; it is only commands that want to know whether there is a worker.
+        beats = _BEATS / 2 if self._store.is_sqlite else _BEATS
+        if silent is not None and silent < self._lease / beats:
+            return False
+        known = self._alive
+        await self._beat()
+        return self._alive != known
+
+    @property
+    def is_to_look(self) -> bool:
+        """Whether it is time to look at everything, although nothing was heard of anything."""
+        silent = self._store.clock.monotonic() - self._looked_at
+        return silent >= (_LOOK_EVERY if self._store.is_sqlite else min(_LOOK_EVERY, self._lease.total_seconds()))
 
     async def _beat(self) -> None:
         # Taken before the round trip: we must not believe in our lease for longer than others do.

@@ -67,6 +67,12 @@ def postgres(server):
     return server
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres, migrated_on):
+    """The database to make others from is there too: the other server's would be remembered for both."""
+    return migrated_on(postgres)
+
+
 @pytest.fixture
 def stage(workers, workers_log, home):
     """Set everything up around a database: a helpdesk, a channel, and workers that are begun by the test."""

@@ -8,7 +8,6 @@ when a process dies is read again: events are known by their ids (F22).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,11 +139,15 @@ class Intake:
         self._rescan = True
         self.awake.set()
 
-    async def wanted(self, seconds: float) -> None:
-        """Return once :meth:`work` has something to do, or so many seconds have passed."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.awake.wait()
+    async def wanted(self) -> None:
+        """Return once :meth:`work` has something to do."""
+        await self.awake.wait()
+
+    def tick(self) -> None:
+        """Begin what waited for its time."""
+        now = self._store.clock.now()
+        if any(owned.is_due(now) or owned.has_work(now) for owned in self._ownership.owned.values()):
+            self.awake.set()
 
     async def poll(self) -> None:
         """Take connections nobody has, and find out what nobody has told us; never raises for a lost database."""
@@ -170,9 +173,7 @@ class Intake:
             self._database_lost = False
             for owned in self._ownership.owned.values():
                 owned.compare = True  # webhooks may have been turned away that nobody sends again
-        now = self._store.clock.now()
-        if any(owned.is_due(now) or owned.has_work(now) for owned in self._ownership.owned.values()):
-            self.awake.set()
+        self.tick()
 
     # Work -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,54 @@
+"""What another process has written is noticed; while nobody writes, nothing is looked at."""
+
+import asyncio
+
+import pytest
+
+from hitl_core.bridge.handoff.inputs import PauseRequested, StopRequested
+from hitl_core.bridge.store.hints import Hints
+from hitl_core.bridge.store.inbox import Inbox
+from hitl_core.bridge.store.news import News
+
+from .test_reviewed_driver import PATIENCE, driven
+from .world import ADA
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def news(store):
+    made = News(store, Hints(store))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_on_sqlite_there_is_news_after_each_write_and_none_otherwise(news, store, backend):
+    assert await news.any(), "what was before is not known"
+    assert not await news.any()
+    await Inbox(store, "default").accept("c1", "k1", PauseRequested())
+    assert await news.any()
+    assert not await news.any()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_on_postgresql_nothing_is_known_unless_hints_arrive(news, store, backend):
+    assert await news.any()
+    assert await news.any()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_where_it_cannot_be_asked_there_is_news(news, store, backend):
+    await news.any()
+    news.close()
+    assert await news.any(), "whoever looks is told what is wrong"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_worker_takes_up_what_a_command_wrote_beside_it(store, backend):
+    async with driven(store, poll_seconds=0.01) as bridge:
+        await bridge.start_hitl("c1", ADA, "Parcel", wait=PATIENCE)
+        await Inbox(store, "default").accept("c1", "k1", StopRequested())
+        async with asyncio.timeout(PATIENCE):
+            while await bridge.silent("c1"):  # noqa: ASYNC110 - as a bot would ask
+                await asyncio.sleep(0.01)
