@@ -289,7 +289,7 @@ class Waited(Chat):
             await self.changed.wait_for(condition)
 
 
-async def test_bridges_that_go_by_themselves_take_a_hand_off_to_its_end(database_url, backend):
+async def test_bridges_that_go_by_themselves_take_a_hand_off_to_its_end(database_url, backend, hints):
     """In real time, and on PostgreSQL with two of them that take in for each other."""
     desk, chat = Desk(), Waited()
 
@@ -298,7 +298,7 @@ async def test_bridges_that_go_by_themselves_take_a_hand_off_to_its_end(database
         for _ in range(2 if backend == "postgresql" else 1):
             connection = connect_class(Account, helpdesk=desk, webhook_secret=desk.secret)
             await stack.enter_async_context(connection)
-            store = Store(database_url, key=KEY)
+            store = Store(database_url, key=KEY, hints=hints)
             stack.push_async_callback(store.close)
             bridges.append(await stack.enter_async_context(Bridge({"memory": connection}, chat, store)))
         first, last = bridges[0], bridges[-1]

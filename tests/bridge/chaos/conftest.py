@@ -16,7 +16,6 @@ from .desk import Desk
 from .fleet import Fleet, nursery
 from .storm import Channel
 
-LONG = bool(os.environ.get("HITL_LONG"))
 _figures: list[str] = []
 
 
@@ -74,14 +73,21 @@ def migrated_postgres(postgres, migrated_on):
 
 
 @pytest.fixture
-def stage(workers, workers_log, home):
+def stage(workers, workers_log, home, hints):
     """Set everything up around a database: a helpdesk, a channel, and workers that are begun by the test."""
 
     @asynccontextmanager
     async def stage(url, *, desk=None, seed=0, **settings):
         desk = desk or Desk(seed=seed)
         known = workers_log.stat().st_size
-        given = {"url": url, "kind": desk.kind, "desk": str(home / "desk"), "host": str(home / "channel"), "policy": {}}
+        given = {
+            "url": url,
+            "kind": desk.kind,
+            "desk": str(home / "desk"),
+            "host": str(home / "channel"),
+            "policy": {},
+            "hints": hints,
+        }
         with Channel(home / "channel") as channel:
             async with (
                 await desk.serve(home / "desk"),

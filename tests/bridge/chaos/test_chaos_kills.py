@@ -46,16 +46,34 @@ async def through(storm, count, *, seed=0):
     return await storm.tally()
 
 
-@pytest.mark.parametrize("kind", ["keyed"])
-async def test_5000_inputs_over_200_hand_offs_survive_20_kills(kind, backend, database_url, stage, figures):
-    async with stage(database_url, desk=Desk(kind, trouble=0.01), **SETTINGS) as scene:
+async def test_5000_inputs_over_200_hand_offs_survive_20_kills(backend, database_url, stage, figures):
+    async with stage(database_url, desk=Desk("keyed", trouble=0.01), **SETTINGS) as scene:
         for _ in range(1 if backend == "sqlite" else 2):
             await scene.fleet.begin()
         storm = Storm(scene, count=COUNT, each=EACH)
         tally = await through(storm, KILLS)
-    figures(told(f"kill -9, {backend}, {kind}", storm, tally))
+    figures(told(f"kill -9, {backend}, a helpdesk that knows keys", storm, tally))
     assert tally.clean, tally
     assert not storm.failed
     assert tally.accepted == storm.total
     assert not tally.letters
     assert not tally.given_back
+
+
+@pytest.mark.parametrize("kind", ["findable", "blind"])
+async def test_where_the_helpdesk_knows_no_keys_what_is_in_doubt_is_looked_up_or_left_to_people(
+    kind, backend, database_url, stage, figures
+):
+    async with stage(database_url, desk=Desk(kind, trouble=0.01), **SETTINGS) as scene:
+        for _ in range(1 if backend == "sqlite" else 2):
+            await scene.fleet.begin()
+        storm = Storm(scene, count=40)
+        tally = await through(storm, 6)
+    what = {"findable": "one that can only be searched", "blind": "one that neither knows keys nor can be searched"}
+    figures(told(f"kill -9, {backend}, {what[kind]}", storm, tally))
+    assert tally.clean, tally
+    if kind == "findable":
+        assert not tally.unresolved
+        assert not tally.letters
+    else:
+        assert tally.unresolved == sum(tally.letters.values()), "a dead letter for each, and no other"
