@@ -78,7 +78,7 @@ def test_a_short_password_is_refused_without_repeating_it(desk, monkeypatch):
 
 def test_a_data_directory_that_cannot_be_used_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert run(["desk", "serve", "--data", str(tmp_path / "file" / "below")]) == 2
+    assert run(["desk", "serve", "--port", "0", "--data", str(tmp_path / "file" / "below")]) == 2
     assert "name another directory" in capsys.readouterr().err
 
 
