@@ -63,7 +63,8 @@ async def test_what_nobody_expects_is_logged_once_without_its_words_and_tried_ag
     async with driven(store, chat, desk) as bridge:
         worker, driver = bridge._driver._worker, bridge._driver
         worker.intake = driver._intake = stumbling = Stumbling(bridge._intake)
-        driver._hinted("default")
+        driver._unseen = True
+        worker.wake.set()
         await until(lambda: not any(stumbling.left.values()))
         await bridge.start_hitl("c1", ADA, "Parcel", wait=PATIENCE)
         delivery = desk.reply("t1", "hello")

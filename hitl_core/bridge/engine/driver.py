@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE: Final = 5.0
 _AGAIN: Final = 0.05
+_REST: Final = 3.0  # times as long as following a hint took, no other is followed: many come when much is to be done
 
 
 def pause_after(failures: int) -> float:
@@ -158,12 +159,19 @@ class Driver:
         failures = 0
         loop = asyncio.get_running_loop()
         poll_at = loop.time() + (_AGAIN if self._worker.more else self._poll_seconds)
+        glance_at = 0.0
         while self._running:
             self._worker.wake.clear()
             try:
-                if loop.time() >= poll_at or self._worker.hinted:
+                now = loop.time()
+                if now >= poll_at:
                     await self._look()
                     poll_at = loop.time() + (_AGAIN if self._worker.more else self._poll_seconds)
+                elif self._worker.hinted and now >= glance_at:
+                    await self._glance()
+                    glance_at = loop.time() + _REST * (loop.time() - now)
+                    if self._worker.more:
+                        poll_at = loop.time() + _AGAIN
                 await self._worker.sweep()
                 # One at a time: however much there is to do, others have to hear that we live.
                 did = await self._worker.turn()
@@ -175,7 +183,8 @@ class Driver:
                 poll_at = loop.time()
                 continue
             if not did:
-                await self._until_wanted(poll_at - loop.time())
+                look_at = min(poll_at, glance_at) if self._worker.hinted else poll_at
+                await self._until_wanted(look_at - loop.time())
 
     async def _look(self) -> None:
         """Look at what is stored, if it may have changed or others wait for a sign of us."""
@@ -188,6 +197,12 @@ class Driver:
             self._unseen = False
         else:
             self._intake.tick()
+
+    async def _glance(self) -> None:
+        """Look for what another process gave a hint of."""
+        self._unseen, self._worker.hinted = True, False
+        await self._worker.glance()
+        self._unseen = False
 
     async def _until_wanted(self, seconds: float) -> None:
         due = self._worker.next_at()

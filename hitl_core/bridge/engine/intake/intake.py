@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from hitl_core.bridge.engine.intake.accepting import MAX_BYTES, Acceptor
 from hitl_core.bridge.engine.intake.committing import Committer
 from hitl_core.bridge.engine.intake.drafting import Written
@@ -149,6 +151,15 @@ class Intake:
         if any(owned.is_due(now) or owned.has_work(now) for owned in self._ownership.owned.values()):
             self.awake.set()
 
+    async def glance(self, conn: AsyncConnection) -> None:
+        """Find deliveries that other processes have accepted.
+
+        :raises StoreError: the database is lost.
+        """
+        for owned in list(self._ownership.owned.values()):
+            await self._gatherer.rescan(conn, owned)
+        self.tick()
+
     async def poll(self) -> None:
         """Take connections nobody has, and find out what nobody has told us; never raises for a lost database."""
         if self._closing:
@@ -156,8 +167,7 @@ class Intake:
         try:
             async with self._store.read() as conn:
                 free = await self._ownership.refresh(conn)
-                for owned in list(self._ownership.owned.values()):
-                    await self._gatherer.rescan(conn, owned)
+                await self.glance(conn)
             if free:
                 async with self._store.write() as conn:
                     taken = await self._ownership.take(conn, free)
