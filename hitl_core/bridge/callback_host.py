@@ -54,7 +54,12 @@ class CallbackHost:
 
     An ``async def`` runs on the event loop. A plain function runs in a thread, so that one that waits for a network
     stops nobody else: calls for one conversation still come one after the other, those for several conversations
-    at once. A thread cannot be interrupted: closing the bridge waits for calls that are under way.
+    at once.
+
+    Closing the bridge gives calls that are under way its grace period (see :meth:`Bridge.aclose`; 5 seconds) and breaks
+    off what takes longer. A thread cannot be interrupted: a plain function then runs on behind the closed bridge, and
+    the program does not exit before it returns. Such a call does not count as made; it is repeated when the bridge is
+    next opened.
 
     What a function raises is not lost: the call is repeated with the same ``key``.
 

@@ -134,6 +134,9 @@ class QueueHost:
                 case Noticed():
                     pass
 
+    It goes on until :meth:`close`, which closing the bridge does not call: call it after the bridge's block, or whoever
+    reads waits for ever.
+
     Coming back for the next item acknowledges the one before; ``item.done()`` does so at once, ``item.failed(error)``
     has it come again. Until then the bridge does not count it as done. A consumer that ends with an item in its hands,
     by an exception, ``break`` or cancellation, has not acknowledged it: it comes again, with the same ``key``, to
