@@ -103,5 +103,6 @@ def say_who_works(working: Working, otherwise: str) -> None:
     """
     if working.alive:
         return
-    seen = f"the last one was seen at {working.seen_at:%Y-%m-%d %H:%M:%S} UTC" if working.seen_at else "none was seen"
-    click.echo(f"No server works on this database ({seen}); {otherwise}", err=True)
+    # One that ended in good order leaves no trace: that none was ever there cannot be told.
+    seen = f" (one that broke off was seen at {working.seen_at:%Y-%m-%d %H:%M:%S} UTC)" if working.seen_at else ""
+    click.echo(f"No server works on this database now{seen}; {otherwise}", err=True)

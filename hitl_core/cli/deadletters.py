@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hitl_core.cli.aliases import is_in_use, say_nothing_found
 from hitl_core.cli.database import database_option, on_database, say_who_works, tenant_option
 from hitl_core.cli.output import json_option, print_json, print_table, shown
 from hitl_core.errors import ConfigurationError, StoreError
@@ -129,18 +130,22 @@ def replay(*, numbers: tuple[int, ...], url: str, tenant: str, every: bool, conn
         raise click.UsageError(msg)
     key = None if connection is None else f"{tenant}/{connection}"
 
-    async def work(store: Store) -> tuple[bool, Working]:
+    async def work(store: Store) -> tuple[int, int, Working, bool]:
         from hitl_core.bridge.store.letters import Letters
         from hitl_core.bridge.store.reading import working
 
         letters = Letters(store, tenant)
-        good = await _each(await _open_ones(letters, key) if every else list(numbers), letters.replay)
+        settled, failed = await _each(await _open_ones(letters, key) if every else list(numbers), letters.replay)
         async with store.read() as conn:
-            return good, await working(store, conn)
+            in_use = bool(settled or failed) or await is_in_use(conn, tenant, connection)
+            return settled, failed, await working(store, conn), in_use
 
-    good, who = on_database(url, work)
-    say_who_works(who, "what is replayed is tried as soon as one runs.")
-    return 0 if good else 1
+    settled, failed, who, in_use = on_database(url, work)
+    if not settled and not failed:
+        say_nothing_found("There is no dead letter.", tenant, connection, in_use=in_use)
+    if settled:
+        say_who_works(who, "what is replayed is tried as soon as one runs.")
+    return 1 if failed else 0
 
 
 async def _open_ones(letters: Letters, connection: str | None) -> list[int]:
@@ -149,8 +154,6 @@ async def _open_ones(letters: Letters, connection: str | None) -> list[int]:
     while some := await letters.list(after=after, limit=_AT_ONCE):
         found += [letter.position for letter in some if connection is None or letter.connection == connection]
         after = some[-1].position
-    if not found:
-        click.echo("There is no dead letter.", err=True)
     return found
 
 
@@ -164,17 +167,21 @@ def drop(*, numbers: tuple[int, ...], url: str, tenant: str) -> int:
         msg = "give the numbers of dead letters; see: hitl deadletters list"
         raise click.UsageError(msg)
 
-    async def work(store: Store) -> bool:
+    async def work(store: Store) -> int:
         from hitl_core.bridge.store.letters import Letters
 
-        return await _each(list(numbers), Letters(store, tenant).drop)
+        _, failed = await _each(list(numbers), Letters(store, tenant).drop)
+        return failed
 
-    return 0 if on_database(url, work) else 1
+    return 1 if on_database(url, work) else 0
 
 
-async def _each(numbers: list[int], settle: Callable[[int], Awaitable[Letter]]) -> bool:
-    """Settle one after the other; what cannot be settled is told and costs the others nothing."""
-    good = True
+async def _each(numbers: list[int], settle: Callable[[int], Awaitable[Letter]]) -> tuple[int, int]:
+    """Settle one after the other; what cannot be settled is told and costs the others nothing.
+
+    :returns: how many were settled, and how many could not be.
+    """
+    settled = failed = 0
     for number in dict.fromkeys(numbers):
         try:
             await settle(number)
@@ -182,7 +189,8 @@ async def _each(numbers: list[int], settle: Callable[[int], Awaitable[Letter]]) 
             if error.__cause__ is not None:  # the database itself: the others would fare no better
                 raise
             click.echo(f"Error: {error}", err=True)
-            good = False
+            failed += 1
         else:
             click.echo(number)
-    return good
+            settled += 1
+    return settled, failed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hitl_core.cli.aliases import is_in_use, say_nothing_found
 from hitl_core.cli.database import database_option, on_database, say_who_works, tenant_option
 from hitl_core.cli.output import json_option, print_json, print_table
 
@@ -29,7 +30,7 @@ def reconcile(*, url: str, tenant: str, connection: str | None, as_json: bool) -
     """
     key = None if connection is None else f"{tenant}/{connection}"
 
-    async def work(store: Store) -> tuple[dict[str, int], Working]:
+    async def work(store: Store) -> tuple[dict[str, int], Working, bool]:
         from hitl_core.bridge.store.intake_rows import ask_reconcile
         from hitl_core.bridge.store.reading import want_readings, working
 
@@ -37,9 +38,9 @@ def reconcile(*, url: str, tenant: str, connection: str | None, as_json: bool) -
             wanted = await want_readings(conn, tenant, store.clock.now(), connection=key)
             await ask_reconcile(conn, tenant, key)
         async with store.read() as conn:
-            return wanted, await working(store, conn)
+            return wanted, await working(store, conn), bool(wanted) or await is_in_use(conn, tenant, connection)
 
-    wanted, who = on_database(url, work)
+    wanted, who, in_use = on_database(url, work)
     rows = [{"connection": one.partition("/")[2], "tickets": count} for one, count in wanted.items()]
     if as_json:
         for row in rows:
@@ -49,4 +50,4 @@ def reconcile(*, url: str, tenant: str, connection: str | None, as_json: bool) -
     if rows:
         say_who_works(who, "they are read as soon as one runs.")
     else:
-        click.echo("No ticket is open.", err=True)
+        say_nothing_found("No ticket is open.", tenant, connection, in_use=in_use)

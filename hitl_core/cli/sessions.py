@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hitl_core.cli.aliases import is_in_use, say_nothing_found
 from hitl_core.cli.database import database_option, on_database, say_who_works, tenant_option
 from hitl_core.cli.output import json_option, moment, print_json, print_table, shown
 from hitl_core.errors import ConfigurationError
 from hitl_core.events import StopReason
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hitl_core.bridge.store.base import Store
     from hitl_core.bridge.store.reading import HandoffFacts, Happening, Source
 
@@ -45,21 +48,23 @@ def sessions() -> None:
 def list_(*, url: str, tenant: str, ended: bool, connection: str | None, limit: int, as_json: bool) -> None:
     """List the hand-offs that are open, the newest first."""
 
-    async def work(store: Store) -> list[HandoffFacts]:
+    async def work(store: Store) -> tuple[list[HandoffFacts], bool]:
         from hitl_core.bridge.store.reading import list_handoffs
 
         key = None if connection is None else f"{tenant}/{connection}"
         async with store.read() as conn:
-            return await list_handoffs(conn, tenant, ended=ended, connection=key, limit=limit)
+            found = await list_handoffs(conn, tenant, ended=ended, connection=key, limit=limit)
+            return found, bool(found) or await is_in_use(conn, tenant, connection)
 
-    found = on_database(url, work)
+    found, in_use = on_database(url, work)
     if as_json:
         for facts in found:
             print_json(_plain(facts))
-        return
-    print_table([_row(facts, ended) for facts in found])
+    else:
+        print_table([_row(facts, ended) for facts in found])
     if not found:
-        click.echo("No hand-off is open." if not ended else "There is no hand-off yet.", err=True)
+        nothing = "No hand-off is open." if not ended else "There is no hand-off yet."
+        say_nothing_found(nothing, tenant, connection, in_use=in_use)
     elif len(found) == limit:
         click.echo(f"These are {limit}; --limit shows more.", err=True)
 
@@ -108,8 +113,8 @@ def show(*, name: str, url: str, tenant: str, transcript: bool, as_json: bool) -
         click.echo(f"These are the last {_MOST}.", err=True)
     if transcript:
         click.echo()
-        for one in happened:
-            _print_words(one)
+        for at, one in _as_seen(facts, happened):
+            _print_words(one, at)
 
 
 def _print_facts(facts: HandoffFacts) -> None:
@@ -145,10 +150,39 @@ def _happening_row(one: Happening) -> dict[str, object]:
     }
 
 
-def _print_words(one: Happening) -> None:
+def _as_seen(facts: HandoffFacts, happened: list[Happening]) -> list[tuple[datetime, Happening]]:
+    """Return what was said and when, in the order the customer saw it; what they have yet to see comes last.
+
+    An agent's words are taken in before the customer is told that this agent has joined: they count from when they
+    were passed on.
+    """
+    from hitl_core.bridge.handoff.effects import effect_key
+
+    passed_on = {one.key: one for one in happened if one.kind == "tell_customer"}
+
+    def showing(one: Happening) -> Happening:
+        event_id = one.key.removeprefix(f"event:{facts.connection}:")
+        return passed_on.get(effect_key(facts.id, "agent", event_id), one) if one.speaker == "agent" else one
+
+    def when(shows: Happening) -> datetime:
+        return (shows.settled_at or shows.at) if shows.source == "effect" else shows.at
+
+    said = [(showing(one), one) for one in happened if one.words is not None]
+    said.sort(
+        key=lambda pair: (
+            pair[0].source == "effect" and pair[0].settled_at is None,
+            when(pair[0]),
+            pair[0].source == "effect",
+            pair[0].position,
+        )
+    )
+    return [(when(shows), one) for shows, one in said]
+
+
+def _print_words(one: Happening, at: datetime) -> None:
     if one.words is not None:
         for line in one.words.splitlines() or [""]:
-            click.echo(f"{moment(one.at)}  {one.speaker}: {shown(line)}")
+            click.echo(f"{moment(at)}  {one.speaker}: {shown(line)}")
 
 
 def _plain(value: Any, *, words: bool = True) -> dict[str, Any]:
@@ -226,7 +260,7 @@ def _print_happening(one: Happening, *, words: bool, as_json: bool) -> None:
     told = f": {one.told}" if one.told else ""
     at = one.settled_at or one.at
     click.echo(shown(f"{moment(at)}  {one.conversation_id}  {one.kind}{about}  {one.state}{told}"))
-    _print_words(one)
+    _print_words(one, one.at)
 
 
 @sessions.command()

@@ -185,7 +185,7 @@ def test_f13_reconcile_asks_for_all_open_tickets_of_the_tenant_and_says_how_many
     code, out, err = hitl("reconcile", "--db", database_url)
     assert code == 0
     assert [line.split() for line in out.splitlines()] == [["CONNECTION", "TICKETS"], ["desk", "3"], ["other", "1"]]
-    assert "No server works on this database (none was seen); they are read as soon as one runs." in err
+    assert err == "No server works on this database now; they are read as soon as one runs.\n"
     asked = on(database_url, wanted)
     assert [session for session, at in asked.items() if at is not None] == ["1", "2", "3", "4"]
     assert asked["2"] == NOON, "what is due already stays due"
@@ -207,6 +207,15 @@ def test_reconcile_without_open_tickets_says_so(hitl, database_url):
     assert hitl("reconcile", "--db", database_url) == (0, "", "No ticket is open.\n")
 
 
+def test_reconcile_of_a_connection_nobody_knows_says_so_and_where_the_names_are(hitl, database_url):
+    on(database_url, link)
+    code, out, err = hitl("reconcile --connection dsek", "--db", database_url)
+    assert (code, out) == (0, "")
+    assert "No hand-off was ever on a connection 'dsek' of tenant 'default'" in err
+    assert "hitl sessions list --all" in err
+    assert len(err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("ago", "alive"), [(5, True), (20, False)])
 def test_a_server_that_was_heard_of_lately_is_one_that_runs(hitl, database_url, ago, alive):
     async def beat(conn):
@@ -217,4 +226,4 @@ def test_a_server_that_was_heard_of_lately_is_one_that_runs(hitl, database_url, 
     on(database_url, beat)
     err = hitl("reconcile", "--db", database_url)[2]
     assert ("No server works" not in err) is alive
-    assert ("the last one was seen at 20" in err) is not alive
+    assert ("now (one that broke off was seen at 20" in err) is not alive

@@ -115,7 +115,7 @@ def test_list_is_bounded_and_says_so(hitl):
 def test_f21_replay_has_it_tried_again_by_whoever_runs(hitl, on):
     code, out, err = hitl("deadletters replay 2")
     assert (code, out) == (0, "2\n")
-    assert "No server works on this database (none was seen); what is replayed is tried as soon as one runs." in err
+    assert err == "No server works on this database now; what is replayed is tried as soon as one runs.\n"
     assert on(states) == ["DEAD", "OPEN", "DEAD"]
     assert "2  " not in hitl("deadletters list --explain")[1]
     assert "replayed" in hitl("deadletters list --all")[1]
@@ -132,6 +132,21 @@ def test_replay_goes_on_past_one_that_cannot_be_and_says_so(hitl, on):
     code, _, err = hitl("deadletters replay 3")
     assert code == 1
     assert "dead letter 3 was replayed already" in err
+
+
+@pytest.mark.parametrize("command", ["replay 99", "replay 5", "replay 99 4", "drop 99"])
+def test_who_would_replay_is_told_only_when_something_is_replayed(hitl, command):
+    code, out, err = hitl(f"deadletters {command}")
+    assert (code, out) == (1, "")
+    assert "No server" not in err
+    assert len(err.splitlines()) == len(command.split()) - 1
+
+
+def test_replay_all_of_a_connection_nobody_knows_says_so(hitl):
+    code, out, err = hitl("deadletters replay --all --connection dsek")
+    assert (code, out) == (0, "")
+    assert "No hand-off was ever on a connection 'dsek' of tenant 'default'" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_replay_all_of_a_connection_once_it_is_mended(hitl, on):

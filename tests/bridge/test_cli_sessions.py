@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hitl_core.bridge.engine.turns.loading import new_handoff
-from hitl_core.bridge.handoff.effects import SendToDesk, TellCustomer
+from hitl_core.bridge.handoff.effects import SendToDesk, TellCustomer, effect_key
 from hitl_core.bridge.handoff.inputs import AgentEvent, StopRequested, TimerFired, UserMessage, parse_input
 from hitl_core.bridge.handoff.records import EndReason, Handoff, Phase
 from hitl_core.bridge.store.base import Store
@@ -92,7 +92,9 @@ async def fill(store):
     due = TimerFired(handoff_id="h-1", name="agent_silence", due=NOON)
     late = UserMessage(message_id="m-2", message=Text(text="a refund of mine"), author=Author.user())
     own = TellCustomer(key="h-1:told", message=Text(text="Nobody has answered"), sender=Author.system())
-    passed = TellCustomer(key="h-1:v-1", message=Text(text="let me look"), sender=Author.agent(ADA))
+    passed = TellCustomer(
+        key=effect_key("h-1", "agent", "e-1"), message=Text(text="let me look"), sender=Author.agent(ADA)
+    )
     relayed = SendToDesk(key="h-1:m-1", session=one.session, message=said.message, author=Author.user())
     async with store.write() as conn:
         await save(conn, one, two)
@@ -166,7 +168,7 @@ def test_list_json_is_a_line_for_each_with_whole_keys(hitl):
     [
         ("sessions list --tenant acme", ["h-9"]),
         ("sessions list --connection desk", ["h-1"]),
-        ("sessions list --connection other", []),
+        ("sessions list --tenant nobody", []),
         ("sessions list --all --limit 1", ["h-1"]),
     ],
 )
@@ -175,6 +177,25 @@ def test_f32_list_keeps_to_a_tenant_a_connection_and_a_limit(hitl, command, ids)
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == ids
     assert ids or "No hand-off is open." in err
+
+
+@pytest.mark.parametrize("more", ["", " --all", " --json"])
+def test_list_of_a_connection_nobody_knows_says_so_and_where_the_names_are(hitl, more):
+    code, out, err = hitl(f"sessions list --connection 'ds\x1b[31mek'{more}")
+    assert (code, out) == (0, "")
+    assert "No hand-off was ever on a connection 'ds" in err
+    assert "hitl sessions list --all" in err
+    assert "\x1b" not in err
+    assert len(err.splitlines()) == 1
+
+
+def test_list_of_a_connection_whose_hand_offs_have_all_ended_says_that_none_is_open(hitl, database_url):
+    async def end():
+        async with Store(database_url) as store, store.write() as conn:
+            await conn.execute(sa.update(handoffs).where(handoffs.c.id == "h-1").values(open=False, ended_at=NOON))
+
+    asyncio.run(end())
+    assert hitl("sessions list --connection desk") == (0, "", "No hand-off is open.\n")
 
 
 def test_show_tells_facts_and_what_happened_in_order(hitl):
@@ -210,13 +231,44 @@ def test_show_transcript_tells_what_was_said_each_once(hitl):
     assert out.split("\n\n")[2].splitlines() == [
         "2026-03-01T12:00:01Z  customer: my card 4111",
         "2026-03-01T12:00:01Z  customer: is lost",
-        "2026-03-01T12:00:02Z  agent: let me look",
+        "2026-03-01T12:00:03Z  agent: let me look",
         "2026-03-01T12:00:03Z  system: Nobody has answered",
     ]
     _, out, _ = hitl("sessions show h-1 --transcript --json")
     happened = json.loads(out)["happenings"]
     assert [one["words"] for one in happened if one["words"]] == [
         "my card 4111\nis lost", "let me look", "Nobody has answered"
+    ]  # fmt: skip
+
+
+def test_show_transcript_is_in_the_order_in_which_the_customer_saw_it(hitl, database_url):
+    async def write():
+        ref = handoff("h-1", "c-1").session.ref
+        answer = AgentMessage(event_id="e-2", session=ref, message_id="v-2", agent=ADA, message=Text(text="hello"))
+        missed = AgentMessage(event_id="e-3", session=ref, message_id="v-3", agent=ADA, message=Text(text="not yet"))
+        said = UserMessage(message_id="m-5", message=Text(text="and then"), author=Author.user())
+        joined = TellCustomer(key="h-1:joined", message=Text(text="Ada has joined"), sender=Author.system())
+        passed = TellCustomer(key=effect_key("h-1", "agent", "e-2"), message=answer.message, sender=Author.agent(ADA))
+        waits = TellCustomer(key=effect_key("h-1", "agent", "e-3"), message=missed.message, sender=Author.agent(ADA))
+        async with Store(database_url) as store, store.write() as conn:
+            await conn.execute(inputs.insert(), [
+                taken("c-1", "event:default/desk:e-2", AgentEvent(event=answer), seconds=20),
+                taken("c-1", "event:default/desk:e-3", AgentEvent(event=missed), seconds=21),
+                taken("c-1", "user:c-1:m-5", said, seconds=25),
+            ])  # fmt: skip
+            rows = [
+                decided(joined, seconds=20),
+                decided(passed, seconds=20),
+                decided(waits, seconds=21, state=0),
+            ]
+            await conn.execute(outbox.insert(), rows)
+
+    asyncio.run(write())
+    _, out, _ = hitl("sessions show h-1 --transcript")
+    assert [line.partition("  ")[2] for line in out.split("\n\n")[2].splitlines()] == [
+        "customer: my card 4111", "customer: is lost", "agent: let me look",
+        "system: Ada has joined", "agent: hello", "customer: and then",
+        "system: Nobody has answered", "agent: not yet",
     ]  # fmt: skip
 
 
@@ -373,9 +425,7 @@ async def test_end_says_when_no_server_runs_and_what_it_asked_for_stays(database
         assert not await end_handoff(store, "default", "h-1", StopReason.BOT_RESOLVED, close=True, wait=2)
         assert len(await command_of(store)) == 1
     assert clock.passed == pytest.approx(2, abs=0.2)
-    assert (
-        "No server works on this database (none was seen); it is ended as soon as one runs." in capsys.readouterr().err
-    )
+    assert "No server works on this database now; it is ended as soon as one runs." in capsys.readouterr().err
 
 
 @pytest.mark.anyio
