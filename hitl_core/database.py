@@ -2,9 +2,10 @@
 
 Both are opened the one way that keeps what was accepted:
 
-* SQLite: write-ahead log, ``synchronous=FULL`` (a commit survives a power cut), foreign keys on, and every
-  transaction that may write starts with ``BEGIN IMMEDIATE``. A transaction that begins reading and writes later
-  fails at once when another writer was faster, whatever the busy timeout says; starting as a writer waits instead.
+* SQLite: write-ahead log, ``synchronous=FULL`` (a commit survives a power cut), foreign keys on, ``secure_delete``
+  (what is deleted is overwritten: it may be what a customer wants forgotten), and every transaction that may write
+  starts with ``BEGIN IMMEDIATE``. A transaction that begins reading and writes later fails at once when another
+  writer was faster, whatever the busy timeout says; starting as a writer waits instead.
 * PostgreSQL: ``idle_in_transaction_session_timeout``, so that a stopped process does not hold its row locks for ever.
 
 Statements' parameters never appear in errors or logs: they are customers' words.
@@ -41,6 +42,7 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 _BEGIN = "hitl_begin"
+_PORTS = 65_536
 _WAL_TRIES = 500
 _WAL_PAUSE = 0.02  # seconds
 _EXTRAS = {"sqlite": "bridge", "postgresql": "postgres"}
@@ -97,10 +99,13 @@ def create_engine(
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+        port = parsed.port
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise ConfigurationError(
             "the database URL cannot be read; write sqlite:///file.db or postgresql://user@host/name"
         ) from None
+    if port is not None and not 0 < port < _PORTS:
+        raise ConfigurationError(f"the database URL names port {port}, which cannot be; PostgreSQL's own is 5432")
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
         raise ConfigurationError(
@@ -148,6 +153,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
             await_only(asyncio.sleep(_WAL_PAUSE))
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")
     finally:
         cursor.close()
 

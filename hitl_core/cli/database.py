@@ -57,7 +57,7 @@ def on_database(
 
     :param make: it may not be there yet.
     :param migrated: it has to be at this version's schema.
-    :raises ConfigurationError: there is no such database, or it is of another version.
+    :raises ConfigurationError: there is no such database, its file cannot be one, or it is of another version.
     :raises StoreError: it cannot be reached.
     """
 
@@ -66,8 +66,8 @@ def on_database(
 
         store = Store(url, hints=False, pool_size=2)
         try:
-            if not make:
-                _require_file(store.path)
+            if store.path is not None:
+                _require_usable(store.path, make=make)
             if migrated:
                 await store.open(migrate=False)
             return await work(store)
@@ -78,13 +78,21 @@ def on_database(
         return asyncio.run(run())
 
 
-def _require_file(path: Path | None) -> None:
-    if path is None:
-        return
-    if not path.is_file():
+def _require_usable(path: Path, *, make: bool) -> None:
+    from hitl_core.bridge.store.telling import trouble
+
+    if wrong := trouble(path, make=make):
+        raise ConfigurationError(wrong)
+    if path.exists():
+        _require_sqlite(path)
+    elif not make:
         where = f"{path} in {Path.cwd()}" if not path.is_absolute() else str(path)
         msg = f"there is no database {where}; name it with --db sqlite:///FILE or {_VARIABLE}"
         raise ConfigurationError(msg)
+
+
+def _require_sqlite(path: Path) -> None:
+    # Before SQLite has it open in this process: closing it ends the locks it has on it.
     try:
         with path.open("rb") as file:
             head = file.read(16)

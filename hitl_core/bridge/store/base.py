@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hitl_core.bridge.store.telling import is_lost, told, trouble
 from hitl_core.clock import Clock, SystemClock
 from hitl_core.database import UtcDateTime, begin_read, begin_write, create_engine, insert
-from hitl_core.errors import StoreError
+from hitl_core.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
     from hitl_core.bridge.store.budget import StoreBudget
@@ -26,13 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "RefusedError", "Store"]
 
-_DISK_FULL = ("disk is full", "no space left", "database or disk is full", "53100")
-_READ_ONLY = ("readonly database", "read-only")
-_LOST = frozenset({"08", "25", "40", "53", "57", "58"})
-"""Classes of PostgreSQL's errors that are about the server or the moment: connection, state of the transaction,
-roll-back, resources, an operator's doing, the system."""
-_AWAY = ("08", "57P")
-"""How the codes of its errors begin while it is being stopped or started, or the connection is lost."""
+_SCRUB_TRIES: Final = 10
+_SCRUB_PAUSE: Final = 0.05  # seconds
 
 
 class RefusedError(StoreError):
@@ -106,16 +102,21 @@ class Store:
         :param migrate: bring the schema up to date; left out, SQLite is migrated and PostgreSQL is only checked, since
             there other replicas of another version may be at work.
         :raises StoreError: the database cannot be reached.
-        :raises ConfigurationError: its schema is of another version.
+        :raises ConfigurationError: its schema is of another version, or its file cannot be one.
         """
         from hitl_core.bridge.store.migrate import require_current, upgrade  # Alembic takes its time
 
         if self._opened:
             return
-        async with self._errors():
-            if migrate if migrate is not None else self.is_sqlite:
-                await upgrade(self.engine)
-            await require_current(self.engine)
+        if self.path is not None and (wrong := trouble(self.path)):
+            raise ConfigurationError(wrong)
+        try:
+            async with self._errors():
+                if migrate if migrate is not None else self.is_sqlite:
+                    await upgrade(self.engine)
+                await require_current(self.engine)
+        except RefusedError as error:  # what was given it was ours: nobody can give it something else
+            raise StoreError(str(error)) from error.__cause__
         self._opened = True
 
     async def close(self) -> None:
@@ -188,42 +189,33 @@ class Store:
         async with self._errors(), begin_read(self.engine) as conn:
             yield conn
 
+    async def scrub(self) -> bool:
+        """Empty SQLite's write-ahead log, where what was deleted stays until it is written over.
+
+        :returns: whether it is empty; it is not when somebody else reads or writes all the time.
+        :raises StoreError: the database is lost.
+        """
+        if not self.is_sqlite:
+            return True
+        async with self._errors(), self.engine.connect() as conn:
+            driver: Any = (await conn.get_raw_connection()).driver_connection  # a checkpoint is none of a transaction's
+            (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute("PRAGMA busy_timeout=0")  # it would be waited for in the event loop
+            try:
+                for left in reversed(range(_SCRUB_TRIES)):
+                    (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not busy:
+                        return True
+                    if left:
+                        await asyncio.sleep(_SCRUB_PAUSE)
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={int(patience)}")
+        return False
+
     @asynccontextmanager
     async def _errors(self) -> AsyncIterator[None]:
         try:
             yield
         except (TimeoutError, OSError, SQLAlchemyError) as error:
-            cls = StoreError if _is_lost(error, sqlite=self.is_sqlite) else RefusedError
-            raise cls(_told(error, sqlite=self.is_sqlite)) from error
-
-
-def _is_lost(error: Exception, *, sqlite: bool) -> bool:
-    """Whether it is the database that something is wrong with, rather than what it was given."""
-    if isinstance(error, OSError | TimeoutError | NoConnection | PendingRollbackError):
-        return True
-    if sqlite:
-        return isinstance(error, OperationalError)
-    if getattr(error, "connection_invalidated", False):
-        return True
-    given = getattr(error, "orig", None)
-    if isinstance(getattr(given, "__cause__", None), ValueError):
-        return False  # a value the driver does not take for its column
-    code = getattr(given, "sqlstate", None) or ""
-    return isinstance(error, InterfaceError | OperationalError) or code[:2] in _LOST
-
-
-def _told(error: BaseException, *, sqlite: bool) -> str:
-    """Say in one sentence what is wrong with the database, without a statement or a value of it."""
-    text = str(getattr(error, "orig", error)).lower()
-    if any(word in text for word in _DISK_FULL):
-        return "the disk of the database is full; nothing was lost that was accepted: make room, and it goes on"
-    if any(word in text for word in _READ_ONLY):
-        return "the database is read-only; check the file's permissions, or that the URL names the primary server"
-    if "locked" in text and sqlite:
-        return "the SQLite database is locked by another program; end that program, or move to PostgreSQL"
-    code = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    unreachable = OSError | TimeoutError | InterfaceError | OperationalError
-    if isinstance(error, unreachable) or getattr(error, "connection_invalidated", False) or code.startswith(_AWAY):
-        return "the database cannot be reached; check that it runs and that the URL is right"
-    name = type(getattr(error, "orig", None) or error).__name__
-    return f"the database refused ({name}); see its log, and report it if nothing there explains it"
+            cls = StoreError if is_lost(error, sqlite=self.is_sqlite) else RefusedError
+            raise cls(told(error, self.engine.url)) from error

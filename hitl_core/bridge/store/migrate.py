@@ -44,6 +44,7 @@ _alembic = threading.Lock()
 
 
 class _Schema(Enum):
+    MISSING = "missing"
     OLDER = "older"
     CURRENT = "current"
     NEWER = "newer"
@@ -75,7 +76,14 @@ async def require_current(engine: AsyncEngine) -> None:
 
     :raises ConfigurationError: something is, or the database is of a newer version.
     """
-    if await _look(engine) is _Schema.OLDER:
+    schema = await _look(engine)
+    if schema is _Schema.MISSING:
+        msg = (
+            f"there is no bridge in {engine.url.database or 'this database'}; name the database of yours, "
+            "or make what a bridge needs in this one with `hitl db upgrade`"
+        )
+        raise ConfigurationError(msg)
+    if schema is _Schema.OLDER:
         msg = (
             "the database is not at the schema this version of hitl-core needs; "
             "run `hitl db upgrade`, once for all processes that use it"
@@ -124,7 +132,7 @@ def _compare(connection: sa.Connection) -> _Schema:
             "upgrade hitl-core, or point to another database"
         )
         raise ConfigurationError(msg)
-    return _Schema.OLDER
+    return _Schema.OLDER if found else _Schema.MISSING
 
 
 def _run(connection: sa.Connection) -> bool:

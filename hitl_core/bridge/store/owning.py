@@ -25,7 +25,8 @@ def worker_lock(store: Store, tenant: str) -> Iterator[None]:
         yield
         return
     mark = "" if tenant == "default" else f".{sha256(tenant.encode()).hexdigest()[:8]}"
-    lock = FileLock(f"{path}{mark}.worker.lock", mode=0o600)
+    # By whatever link it was named: one file has one lock. A second hard link is refused when a store is opened.
+    lock = FileLock(f"{path.resolve()}{mark}.worker.lock", mode=0o600)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -7,6 +7,7 @@ dead letter is still to be looked at.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -45,6 +46,8 @@ from hitl_core.bridge.store.tables import (
 )
 
 __all__ = ["Counts", "Retention"]
+
+logger = logging.getLogger(__name__)
 
 Counts = Counter[str]
 """How many rows of each table are gone, by the table's name without its prefix."""
@@ -87,6 +90,7 @@ class Retention:
         gone = await self._erasing.erase(user_key, force=force)
         if gone["conversations"]:
             await self._adopt()
+        await self._scrub()
         return gone
 
     async def purge(self, older_than: timedelta) -> Counts:
@@ -106,7 +110,15 @@ class Retention:
         gone += await self._forgotten(now - _FORGOTTEN)
         if gone["conversations"]:
             await self._adopt()
+        await self._scrub()
         return +gone
+
+    async def _scrub(self) -> None:
+        if not await self._store.scrub():
+            logger.warning(
+                "what is gone from the database is in its -wal file yet, since somebody else uses it; "
+                "the next purge or erasure clears that, or the end of the last process that uses it"
+            )
 
     async def _adopt(self) -> None:
         await self._store.clock.sleep(self._grace)
