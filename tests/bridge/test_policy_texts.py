@@ -406,7 +406,7 @@ VALUES = st.fixed_dictionaries({}, optional={"user_name": st.text(), "queue_posi
     base=st.dictionaries(NAMES, CONFIGURED, max_size=4),
     locales=LOCALES,
     locale=TAGS | st.text(max_size=12),
-    default=TAGS.filter(lambda tag: tag not in {"C", "x"}),
+    default=TAGS.filter(lambda tag: tag not in {"C", "x", "ja"}),
     values=VALUES,
 )
 def test_f33_whatever_is_configured_a_text_is_said_or_switched_off_and_never_shows_a_variable(

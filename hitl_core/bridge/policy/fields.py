@@ -54,9 +54,10 @@ class Policy(Configured):
     """The texts, commands, timers and choices of a hand-off; frozen into its record (behaviour S045, S046).
 
     A text that is ``None`` or empty is the default one, which there is in several languages; the text ``NULL`` is
-    never sent (behaviour S030, S031). Texts may have variables in braces, see :class:`Variables`: ``{user_name|there}``
-    says "there" when the name is not known; without such words the whole sentence is left out. A brace itself is
-    written twice. Times are in seconds, at most a year; 0 is never.
+    never sent (behaviour S030, S031); as a close command it is a word like any other (S039). Texts may have variables
+    in braces, see :class:`Variables`: ``{user_name|there}`` says "there" when the name is not known; without such
+    words the whole sentence is left out. A brace itself is written twice. Times are in seconds, at most a year; 0 is
+    never.
 
     :param on_handoff_message: to the customer, once the ticket exists.
     :param on_human_agent_assigned_message: to the customer, once for each change of agent.
@@ -191,13 +192,13 @@ class Policy(Configured):
 
     @field_validator("locales", mode="before")
     @classmethod
-    def _tags(cls, value: Any) -> Any:
-        return by_tag(value) if isinstance(value, Mapping) else value
+    def _tags(cls, value: Any, info: ValidationInfo) -> Any:
+        return by_tag(value, tolerant=is_stored(info)) if isinstance(value, Mapping) else value
 
     @field_validator("default_locale", "agent_locale")
     @classmethod
-    def _tag(cls, value: str | None) -> str | None:
-        return canonical(value) if value else None
+    def _tag(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return canonical(value, tolerant=is_stored(info)) if value else None
 
     @model_validator(mode="after")
     def _warned_before_the_end(self) -> Self:
@@ -205,6 +206,20 @@ class Policy(Configured):
         if 0 < end <= self.customer_silence_warning_seconds:
             msg = "customer_silence_warning_seconds must be less than customer_silence_timeout_seconds"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _has_texts_to_fall_back_to(self, info: ValidationInfo) -> Self:
+        asked = {name: getattr(self, name) for name in ("default_locale", "agent_locale")}
+        if is_stored(info) or not any(asked.values()):
+            return self
+        no_text = {"user_close_command"}
+        own = (tag for tag, texts in self.locales.items() if texts.model_dump(exclude_defaults=True, exclude=no_text))
+        there = sorted({*BUILT_IN, *own})
+        for name, locale in asked.items():
+            if locale and set(chain(locale)).isdisjoint(there):
+                msg = f"{name}: there are no texts in that language, only in {', '.join(there)}; write some in locales"
+                raise ValueError(msg)
         return self
 
     # Asking -----------------------------------------------------------------------------------------------------

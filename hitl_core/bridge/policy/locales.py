@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,18 +18,26 @@ __all__ = ["PLAIN_TEXTS", "LocaleTexts", "by_tag", "canonical", "chain", "is_emp
 PLAIN_TEXTS: Final = frozenset({"agent_fallback_name", "hand_back_marker"})
 """Texts without variables: one stands in for a variable, the other is for a program."""
 
-_TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
+_TAG: Final = re.compile(
+    r"[a-z]{2,3}(?:-[a-z]{3}){0,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
+    r"(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?",
+    re.IGNORECASE,
+)
+"""What is well-formed by RFC 5646: language, script, region, variants, extensions, private use."""
+_ANY_TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
+"""What may be read as one: channels have odd ideas of languages, and older versions took more."""
 _SCRIPT, _REGION = 4, 2
 
 
-def canonical(tag: str) -> str:
+def canonical(tag: str, *, tolerant: bool = False) -> str:
     """Write a BCP 47 tag in its usual case: ``de_ch`` is ``de-CH``.
 
+    :param tolerant: take what only looks like one too.
     :raises ValueError: it is none.
     """
     tag = tag.strip().replace("_", "-")
-    if not _TAG.fullmatch(tag):
-        msg = 'a language is named by a BCP 47 tag such as "de" or "de-CH"'
+    if not (_ANY_TAG if tolerant else _TAG).fullmatch(tag):
+        msg = 'a language is named by a BCP 47 tag such as "de" or "de-CH", not by its name'
         raise ValueError(msg)
     first, *rest = tag.lower().split("-")
     extension = False
@@ -51,7 +59,7 @@ def chain(locale: str | None) -> tuple[str, ...]:
     if not locale:
         return ()
     try:
-        tag = canonical(re.split(r"[.@]", locale, maxsplit=1)[0])  # POSIX says "de_CH.UTF-8@euro"
+        tag = canonical(re.split(r"[.@]", locale, maxsplit=1)[0], tolerant=True)  # POSIX says "de_CH.UTF-8@euro"
     except ValueError:
         return ()
     parts = tag.split("-")
@@ -59,8 +67,16 @@ def chain(locale: str | None) -> tuple[str, ...]:
 
 
 def one_or_several(value: object) -> object:
-    """Take one command for a list of one."""
-    return (value,) if isinstance(value, str) else value
+    """Take one text for a list of one.
+
+    :raises ValueError: it is neither a text nor several of something.
+    """
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
+        return value
+    msg = "give a text, or a list of texts"
+    raise ValueError(msg)
 
 
 class LocaleTexts(Configured):
@@ -129,14 +145,15 @@ def is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def by_tag(locales: Mapping[Any, Any]) -> dict[str, Any]:
+def by_tag(locales: Mapping[Any, Any], *, tolerant: bool = False) -> dict[str, Any]:
     """Return what is given for languages by tags in their usual case, in order.
 
+    :param tolerant: as for :func:`canonical`.
     :raises ValueError: a tag is none, or given twice.
     """
     found: dict[str, Any] = {}
     for given, texts in locales.items():
-        tag = canonical(str(given))
+        tag = canonical(str(given), tolerant=tolerant)
         if tag in found:
             msg = f"{tag} is given twice"
             raise ValueError(msg)
