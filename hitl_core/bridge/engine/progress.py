@@ -102,6 +102,13 @@ class Advance:
     dead: EffectFailed | None = None
     hold: Hold | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether another step follows as part of the same try: this one came to what it was for."""
+        progress = self.progress
+        waits = self.wait > 0 or self.hold is not None
+        return self.verdict == "again" and not (waits or progress.failures or progress.unclear_since)
+
 
 @dataclass(frozen=True, slots=True)
 class UserClaim:

@@ -272,6 +272,7 @@ class Conversation:
             case "again":
                 effect.state = EffectState.WAITING
                 effect.not_before = _later(now, came.wait)
+                effect.attempts -= came.goes_on  # what follows is no other try
                 if effect.unwanted and not effect.may_have_happened:
                     self._finish(effect, EffectState.CANCELLED)
                 else:

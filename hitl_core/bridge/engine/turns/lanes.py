@@ -27,7 +27,7 @@ UNWANTED = "unwanted"
 class OpenEffect:
     """An effect that is not settled.
 
-    :ivar attempts: how often it was begun.
+    :ivar attempts: how often it was tried; the steps of one try, each of them announced, are not counted apart.
     :ivar unwanted: nobody wants it any more; all that is left is to find out whether it took place.
     :ivar members: the effects that are sent with it, in order, itself not among them.
     :ivar merged_into: the effect this one is sent with.
