@@ -159,9 +159,13 @@ async def test_a_timeout_of_the_hosts_own_is_its_failure_not_ours():
 
 async def test_cancellation_is_let_through():
     at = Stage()
-    at.bot.broken = [asyncio.CancelledError()]
+    at.bot.broken = [None]
+    call = asyncio.create_task(at.step(tell()))
+    await asyncio.sleep(0)
+    call.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await at.step(tell())
+        await call
+    assert at.bot.keys == [tell().key]
 
 
 async def test_a_call_that_was_interrupted_is_made_again_with_the_same_key():

@@ -10,15 +10,17 @@ import logging
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.classify import frames
+from hitl_core.bridge.engine.classify import died, frames
 from hitl_core.bridge.engine.intake import Intake
+from hitl_core.bridge.engine.progress import Advance
 from hitl_core.bridge.engine.timers import Timers
-from hitl_core.bridge.engine.turns import Attempts, Came, Committed, Conversation, OpenEffect, Turns, UnderWay
+from hitl_core.bridge.engine.turns import Attempts, Came, Committed, OpenEffect, Turns, UnderWay
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.tables import connections, workers
@@ -77,8 +79,8 @@ class Worker:
         self._dirty: dict[str, None] = {}
         self._waking: dict[str, datetime] = {}
         self._aside: dict[str, datetime] = {}
-        self._running: set[asyncio.Task[None]] = set()
-        self._turning = False
+        self._running: set[asyncio.Task[Advance]] = set()
+        self._abandoned = False
         self.wake = asyncio.Event()
         """Set when there is something to be done."""
         self.hinted = False
@@ -277,30 +279,33 @@ class Worker:
     async def _committed(self, done: Committed) -> None:
         for conversation, effect in done.begun:
             self._under_way.began(effect, conversation.fence)
-            task = asyncio.create_task(self._attempt(conversation, conversation.fence, effect))
+            task = asyncio.create_task(self.attempts.make(conversation.id, effect))
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            task.add_done_callback(partial(self._attempt_ended, conversation.id, conversation.fence, effect))
         self._waking |= done.next_at
         self.timers.note(done.changed)
         self.touch(done.again)
         if done.intake and self.intake is not None:
             self.intake.wake()
+        for letter in done.letters:  # once it is certain that they are there
+            who = {"connection": letter.connection, "handoff_id": letter.handoff_id}
+            logger.warning("%s", died(letter.kind, letter.failure, letter.detail, **who))
         self._listener(done)
         # Last, since it may fail: what was announced has to be made, and this is found out again.
         for connection, detail in done.held.items():
             await self._note_account(connection, detail)
 
-    async def _attempt(self, conversation: Conversation, fence: int, effect: OpenEffect) -> None:
-        advance = None
-        try:
-            advance = await self.attempts.make(conversation.id, effect)
-        finally:
-            self._under_way.ended(effect, fence)
-            self.attempts.let_go(effect)
-            if advance is not None:
-                self._under_way.came(conversation.id, Came(effect.key, fence, advance))
-                self._dirty[conversation.id] = None
-            self.touch(self.attempts.woken())
+    def _attempt_ended(self, id_: str, fence: int, effect: OpenEffect, task: asyncio.Task[Advance]) -> None:
+        """Take in what an attempt came to, in whatever way it ended: a conversation must never wait for none."""
+        self._running.discard(task)
+        self._under_way.ended(effect, fence)
+        self.attempts.let_go(effect)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None or not self._abandoned:
+            advance = task.result() if error is None else self.attempts.broken_off(effect, error)
+            self._under_way.came(id_, Came(effect.key, fence, advance))
+            self._dirty[id_] = None
+        self.touch(self.attempts.woken())
 
     async def _note_account(self, connection: str, detail: str | None) -> None:
         """Keep that an account is held until it is mended, or that it is mended; people are told (guarantee 5)."""
@@ -357,6 +362,7 @@ class Worker:
     async def abandon(self) -> None:
         """Break off what is under way: nothing may go on once another worker can."""
         self.close()
+        self._abandoned = True
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

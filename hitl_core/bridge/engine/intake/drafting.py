@@ -35,6 +35,7 @@ class Written:
 
     :ivar lost: connections that are another worker's now; nothing was written for them.
     :ivar settled: deliveries that are done, or dead.
+    :ivar buried: dead letters of deliveries: (connection, failure, why).
     :ivar again: deliveries to be read again, and when.
     :ivar parked: deliveries that wait for a start, and the sessions they wait with.
     :ivar touched: conversations with something new to decide on.
@@ -43,6 +44,7 @@ class Written:
 
     lost: set[Owned] = field(default_factory=set)
     settled: list[DeliveryRead] = field(default_factory=list)
+    buried: list[tuple[str, Failure, str]] = field(default_factory=list)
     again: list[tuple[DeliveryRead, datetime | None]] = field(default_factory=list)
     parked: list[tuple[DeliveryRead, frozenset[str]]] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
@@ -112,7 +114,7 @@ class Draft:
 
     def bury(self, one: DeliveryRead, failure: Failure, detail: str, links: Mapping[str, Row]) -> None:
         """Give a delivery up, for a person to look at; its sessions are read, which may tell the same."""
-        logger.error("connection %s: a delivery became a dead letter: %s", one.owned.key, detail)
+        self.written.buried.append((one.owned.key, failure, detail))
         self._settle(one, DeliveryState.DEAD, detail, one.waiting.attempts + 1)
         self.written.settled.append(one)
         ours = [links[id_] for id_ in sorted(one.named) if id_ in links]

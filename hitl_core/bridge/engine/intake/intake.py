@@ -12,10 +12,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hitl_core.bridge.engine.classify import died, is_stray, of_provider
 from hitl_core.bridge.engine.intake.accepting import MAX_BYTES, Acceptor
 from hitl_core.bridge.engine.intake.committing import Committer
 from hitl_core.bridge.engine.intake.drafting import Written
@@ -30,7 +32,7 @@ from hitl_core.bridge.store.inbox import Inbox
 from hitl_core.bridge.store.intake_rows import IntakeRows
 from hitl_core.bridge.store.link_rows import LinkRows
 from hitl_core.connection import Connection
-from hitl_core.errors import StoreError
+from hitl_core.errors import HitlError, StoreError
 from hitl_core.events import AgentTyping
 
 __all__ = ["Intake"]
@@ -266,18 +268,18 @@ class Intake:
             raise
         for each in ready:
             each.owned.parsing += 1
-            self._start(_Job(each.owned, each.waiting), self._parse(each))
+            self._start(_Job(each.owned, each.waiting), partial(self._parse, each))
         for one in owned:
             if one.is_due(now):
                 one.compare, one.comparing = False, True
-                self._start(_Job(one, None), self._compare(one))
+                self._start(_Job(one, None), partial(self._compare, one))
         for one, claim in await self._gatherer.claim(held) if held else ():
             one.reading += 1
-            self._start(_Job(one, claim), read_session(one, claim, self._store.clock))
+            self._start(_Job(one, claim), partial(read_session, one, claim, self._store.clock))
 
-    def _start(self, job: _Job, work: Awaitable[Brought | None]) -> None:
+    def _start(self, job: _Job, work: Callable[[], Awaitable[Brought | None]]) -> None:
         async def run() -> Brought | None:
-            return await work
+            return await of_provider(work())
 
         def ended(_: object) -> None:
             self._finished.append(job)
@@ -312,6 +314,9 @@ class Intake:
         jobs: list[_Job] = []
         for job in finished:
             assert job.task is not None  # noqa: S101 - it has ended
+            if job.task.cancelled():  # by somebody else; whoever calls must not take it for their own end
+                msg = "reading was broken off, and is begun anew"
+                raise HitlError(msg)
             if job.what is None:
                 self._jobs.discard(job)
             result = job.task.result()
@@ -350,6 +355,8 @@ class Intake:
                 job.owned.parsing -= 1
         for owned in written.lost:
             self._ownership.lose(owned)
+        for connection, failure, detail in written.buried:
+            logger.warning("%s", died("delivery", failure, detail, connection=connection))
         for one in written.settled:
             one.owned.lines.drop(one.waiting)
         for one, at in written.again:
@@ -373,7 +380,9 @@ class Intake:
         async def tell() -> None:
             try:
                 await self._typing(conversation_id, handoff_id, event)
-            except Exception as error:  # noqa: BLE001 - the host's code; nothing depends on it
+            except BaseException as error:  # the host's code; nothing depends on it
+                if not isinstance(error, Exception) and not is_stray(error):
+                    raise
                 logger.warning("that an agent is typing could not be shown (%s)", type(error).__name__)
 
         def told(task: asyncio.Task[None]) -> None:
@@ -398,6 +407,8 @@ class Intake:
             elif isinstance(job.what, Waiting):
                 job.owned.parsing -= 1
                 job.owned.lines.again(job.what, job.what.not_before)
+            else:
+                job.owned.compare, job.owned.comparing = True, False
         self._jobs.clear()
         self._finished.clear()
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import ValidationError
 
-from hitl_core.bridge.engine.classify import asked_wait, classify, describe
+from hitl_core.bridge.engine.classify import asked_wait, classify, describe, of_provider
 from hitl_core.bridge.engine.intake.owning import Owned
 from hitl_core.bridge.engine.intake.queueing import Waiting
 from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.bridge.store.intake_rows import Row
 from hitl_core.bridge.store.tables import storable
 from hitl_core.clock import Clock
-from hitl_core.errors import HitlError
 from hitl_core.events import AnyEvent
 from hitl_core.sessions import HitlSession, SessionRef
 from hitl_core.webhooks import KnownSession, WebhookDelivery
@@ -32,8 +30,6 @@ __all__ = [
     "sessions_named",
     "waiting_of",
 ]
-
-T = TypeVar("T")
 
 _PATIENCE: Final = timedelta(hours=24)
 _AT_LEAST: Final = 5
@@ -124,18 +120,6 @@ async def parse(owned: Owned, waiting: Waiting, known: Mapping[str, KnownSession
         failure = failed(waiting, error, clock.now())
         return DeliveryRead(owned, waiting, named, cursors, failed=failure)
     return DeliveryRead(owned, waiting, named, cursors, parsed.events, parsed.cursors)
-
-
-async def of_provider(call: Awaitable[T]) -> T:
-    """Await a provider's answer; one that cancels itself has failed, and does not end whoever asked."""
-    try:
-        return await call
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        msg = "the provider cancelled its own call; report it to its author"
-        raise HitlError(msg) from None
 
 
 def failed(waiting: Waiting, error: Exception, now: datetime) -> Failed:

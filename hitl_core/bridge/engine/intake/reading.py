@@ -11,9 +11,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.classify import asked_wait, classify, describe
+from hitl_core.bridge.engine.classify import asked_wait, classify, describe, of_provider
 from hitl_core.bridge.engine.intake.owning import Owned
-from hitl_core.bridge.engine.intake.parsing import back_off, of_provider
+from hitl_core.bridge.engine.intake.parsing import back_off
 from hitl_core.bridge.handoff.inputs import Failure, SessionRead
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.intake_rows import IntakeRows

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from hitl_core.bridge.engine.classify import describe, frames
+from hitl_core.bridge.engine.classify import describe, frames, is_stray
 from hitl_core.bridge.engine.jobs.merging import may_join, merge_count, mergeable, merged_key, merged_message
 from hitl_core.bridge.engine.jobs.send import SendJob
 from hitl_core.bridge.engine.jobs.start import StartJob
@@ -132,8 +132,10 @@ class DeskJobs:
                     return await self._stops.advance(stop, progress)
                 case WatchStart() as watch:
                     return await self._watches.advance(watch, progress)
-        except Exception as error:  # noqa: BLE001 - see _stumbled
-            return self._stumbled(effect, progress, error, began)
+        except BaseException as error:  # see stumbled()
+            if not isinstance(error, Exception) and not is_stray(error):
+                raise
+            return self.stumbled(effect, progress, error, began)
 
     async def resolve(self, effect: AnyEffect, progress: Progress, *, conversation_id: str, handoff_id: str) -> Advance:
         """Find out whether an effect nobody wants any more took place, without writing anything.
@@ -153,8 +155,10 @@ class DeskJobs:
                     return await self._starts.resolve(start, progress, handoff_id)
                 case _:  # a close has nothing to be found, and a watch writes nothing
                     return Advance(progress=progress, verdict="failed")
-        except Exception as error:  # noqa: BLE001 - see _stumbled
-            return self._stumbled(effect, progress, error, began)
+        except BaseException as error:  # see stumbled()
+            if not isinstance(error, Exception) and not is_stray(error):
+                raise
+            return self.stumbled(effect, progress, error, began)
 
     def interrupted(self, progress: Progress, attempted_at: datetime) -> Advance:
         """Say where an effect stands whose attempt was begun at that time and never ended, as its process died.
@@ -178,10 +182,12 @@ class DeskJobs:
                 msg = f"{effect.kind!r} is not carried out over a connection"
                 raise TypeError(msg)
 
-    def _stumbled(self, effect: AnyEffect, progress: Progress, error: Exception, began: datetime) -> Advance:
+    def stumbled(self, effect: AnyEffect, progress: Progress, error: BaseException, began: datetime) -> Advance:
         """Go on after what should not have happened: our own database, or a mistake of ours.
 
         What the helpdesk does is dealt with where it is asked. This is taken as if the process had died instead.
+
+        :param began: when the attempt began that raised the error.
         """
         if isinstance(error, HitlError):
             logger.warning("effect %s: %s", effect.key, error)

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from hitl_core.bridge.engine.classify import frames
+from hitl_core.bridge.engine.classify import frames, is_stray
 from hitl_core.bridge.engine.jobs.writes import grown, since
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
 from hitl_core.bridge.handoff.effects import AnyEffect, NotifyBot, Resume, TellCustomer
@@ -72,8 +72,10 @@ class HostJobs:
         try:
             async with timeout:
                 await call()
-        except Exception as error:  # noqa: BLE001 - the host is somebody else's code
-            return self._failed(effect, progress, error, late=timeout.expired())
+        except BaseException as error:  # the host is somebody else's code
+            if not isinstance(error, Exception) and not is_stray(error):
+                raise
+            return self.failed(effect, progress, error, late=timeout.expired())
         return Advance(progress=progress, verdict="done")
 
     async def resolve(self, effect: AnyEffect, progress: Progress, *, conversation_id: str, handoff_id: str) -> Advance:
@@ -117,7 +119,11 @@ class HostJobs:
             changes["continue_flow"] = False
         return effect.hand_back.model_copy(update=changes)
 
-    def _failed(self, effect: AnyEffect, progress: Progress, error: Exception, *, late: bool) -> Advance:
+    def failed(self, effect: AnyEffect, progress: Progress, error: BaseException, *, late: bool = False) -> Advance:
+        """Say where an effect stands after a call that raised an error.
+
+        :param late: it is no error of the host's own, but took too long.
+        """
         number, kind = progress.failures + 1, type(error).__name__
         what = f"took longer than {self._timeout:g} s" if late else f"raised {kind}"
         if isinstance(error, HitlError):
@@ -145,6 +151,8 @@ async def _or(otherwise: T, looked_up: Awaitable[T]) -> T:
         return await looked_up
     except StoreError:
         raise
-    except Exception as error:  # noqa: BLE001 - one row of another version is enough
+    except BaseException as error:  # one row of another version is enough
+        if not isinstance(error, Exception) and not is_stray(error):
+            raise
         logger.error("a look-up for the host failed with %s\n%s", type(error).__name__, frames(error))
         return otherwise

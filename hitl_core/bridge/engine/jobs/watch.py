@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from hitl_core.bridge.engine.classify import describe
+from hitl_core.bridge.engine.classify import describe, of_provider
 from hitl_core.bridge.engine.jobs.start import StartWrite
 from hitl_core.bridge.engine.jobs.writes import grown, since
 from hitl_core.bridge.engine.progress import Advance, Directory, Progress
@@ -71,7 +71,7 @@ class WatchJob:
             return None
         write = StartWrite(self._connection, self._directory, start.plan, start, patience=0.0)
         try:
-            finding = await write.find(sent_after)
+            finding = await of_provider(write.find(sent_after))
         except Exception as error:  # noqa: BLE001 - a provider is somebody else's code; there may be another look
             logger.info("looking for the session of %s failed: %s", effect.start, describe(error))
             return None

@@ -6,12 +6,13 @@ sleeps, and nothing is tried twice: what has to wait says for how long.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Generic, TypeAlias, TypeVar
 
-from hitl_core.bridge.engine.classify import asked_wait, classify, describe
+from hitl_core.bridge.engine.classify import asked_wait, classify, describe, frames, of_provider
 from hitl_core.bridge.engine.progress import Hold, Progress
 from hitl_core.bridge.handoff.inputs import Failure
 from hitl_core.calls import Absent, Finding, Found, Inconclusive
@@ -21,6 +22,8 @@ from hitl_core.connection import Connection
 __all__ = ["Outcome", "Unwritten", "Waiting", "Write", "Written", "back_off", "find_out", "grown", "since", "take"]
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 60.0
 _PAUSE: Final = 60.0
@@ -122,8 +125,9 @@ async def take(write: Write[T], progress: Progress, clock: Clock) -> Outcome[T]:
         progress = came
     sent_at = clock.now()
     try:
-        return Written(await write.attempt())
+        return Written(await of_provider(write.attempt(), writes=True))
     except Exception as error:  # noqa: BLE001 - a provider is somebody else's code; the error's class decides
+        _tell(write, error, progress.failures)
         return _judged(write, progress, error, sent_at, clock.now())
 
 
@@ -180,7 +184,7 @@ async def _search(write: Write[T], progress: Progress, unclear: datetime, now: d
     if settle and (early := settle - since(now, unclear)) > 0:
         return Waiting(progress, early)
     try:
-        finding = await write.find(unclear)
+        finding = await of_provider(write.find(unclear))
     except Exception as error:  # noqa: BLE001 - as in take()
         return _unsearched(write, progress, error, now)
     if isinstance(finding, Found):
@@ -242,6 +246,15 @@ def _repeatable(write: Write[T], unclear: datetime, now: datetime) -> bool:
 
 
 # After an attempt -----------------------------------------------------------------------------------------------------
+
+
+def _tell(write: Write[T], error: Exception, failures: int) -> None:
+    """Log what a provider should never raise, by its kind and once while it goes on."""
+    cause = error.__cause__
+    if failures or cause is None or isinstance(cause, Exception):
+        return
+    what = type(cause).__name__
+    logger.error("connection %s: the provider raised %s\n%s", write.connection.key, what, frames(cause))
 
 
 def _judged(

@@ -217,6 +217,19 @@ class Attempts:
         finally:
             slots.release()
 
+    def broken_off(self, effect: OpenEffect, error: BaseException) -> Advance:
+        """Say where an effect stands whose attempt was ended by an error that nobody asked for.
+
+        Whoever carries out deals with all that can be expected; this is what somebody else did to the task.
+        """
+        progress = effect.progress or Progress()
+        if effect.connection is None:
+            return self._host.failed(effect.effect, progress, error)
+        desk = self._desks.get(effect.connection)
+        if desk is None:
+            return Advance(progress=progress, verdict="again", wait=_UNKNOWN_WAIT)
+        return desk.stumbled(effect.effect, progress, error, effect.attempting_at or self._clock.now())
+
     async def aclose(self) -> None:
         """Give all slots back; those that cannot be given back are free when our lease is over."""
         for slots in self._slots.values():

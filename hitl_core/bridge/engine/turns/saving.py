@@ -33,6 +33,7 @@ class Committed:
     :ivar again: conversations with more inputs than fitted.
     :ivar held: accounts that have to be mended, and what they said; ``None`` when they are mended.
     :ivar intake: sessions are to be read, or parked deliveries were released.
+    :ivar letters: dead letters that were written.
     :ivar next_at: when the earliest of the effects that wait for their time wants to be looked at, by conversation.
     """
 
@@ -42,6 +43,7 @@ class Committed:
     again: set[str] = field(default_factory=set)
     held: dict[str, str | None] = field(default_factory=dict)
     intake: bool = False
+    letters: list[Letter] = field(default_factory=list)
     next_at: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ class Saving:
         await rows.save_conversations(conn, [loading.conversation_row(c, self._worker, now) for c in in_hand])
         for conversation in in_hand:
             done.outcomes += conversation.outcomes
+            done.letters += conversation.letters
             wake_at = conversation.wake_at(now)
             if wake_at is not None:
                 done.next_at[conversation.id] = wake_at
