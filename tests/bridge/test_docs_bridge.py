@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from hitl_core.bridge import Bridge, CallbackHost, Store
+from hitl_core.cli import run as hitl
 from hitl_core.people import Agent, EndUser
 from hitl_core.testing.memory import MemoryHelpdesk, MemoryProvider, connect_class
 
@@ -53,6 +54,17 @@ def test_an_example_runs_again_and_again_on_one_database_and_prints_what_is_show
             run(example, PAGE)
         assert printed.getvalue() == shown
     assert (tmp_path / "hitl.db").is_file()
+
+
+def test_the_transcript_of_the_first_example_is_in_the_order_of_what_it_showed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example, shown = programs(PAGE)[0]
+    names = run(example, PAGE)
+    capsys.readouterr()
+    assert hitl(["sessions", "show", names["conversation"], "--transcript"]) == 0
+    said = [line.partition(": ")[2] for line in capsys.readouterr().out.split("\n\n")[2].splitlines()]
+    said.remove("Any news?")  # the customer's own, beside the first text
+    assert said == [line.partition(": ")[2] for line in shown.splitlines()[:-1]]
 
 
 class Told:
