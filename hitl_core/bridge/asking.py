@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,12 +14,25 @@ from hitl_core.connection.given import title_of
 from hitl_core.errors import InvalidRequestError
 from hitl_core.people import EndUser
 
-__all__ = ["checked", "customer_of", "fields_of", "id_of", "named", "subject_of", "within"]
+__all__ = [
+    "age_of",
+    "checked",
+    "customer_of",
+    "fields_of",
+    "id_of",
+    "named",
+    "names_of",
+    "patience_of",
+    "subject_of",
+    "within",
+]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _LONGEST_ID: Final = 500
 _LONGEST_KEY: Final = 200
+_FOREVER: Final = 10**9
+_UNSTORABLE: Final = "cannot be stored: it has a character that no database holds, such as \\0"
 _FIELDS: Final = {"connections": "connection"}
 """What a field is called by those who call us."""
 
@@ -43,8 +57,10 @@ def id_of(name: str, given: object, what: str) -> str:
     """
     if isinstance(given, str) and given and storable(given):
         return given
-    wrong = "is empty" if given in {"", None} else "cannot be stored" if isinstance(given, str) else "is no text"
-    msg = f"{name} {wrong}; give the id {what}, as a text"
+    if isinstance(given, str) and given:
+        msg = f"{name} {_UNSTORABLE}; give the id {what} without it"
+        raise InvalidRequestError(msg)
+    msg = f"{name} {'is empty' if given is None or given == '' else 'is no text'}; give the id {what}, as a text"
     raise InvalidRequestError(msg)
 
 
@@ -59,8 +75,11 @@ def customer_of(user: EndUser | None) -> EndUser | None:
     :raises InvalidRequestError: their id is endless, or nothing a database can hold.
     """
     known_by = user.external_id if isinstance(user, EndUser) else None
-    if known_by is not None and (len(known_by) > _LONGEST_ID or not storable(known_by)):
-        msg = f"the external_id of user cannot be stored; give one of {_LONGEST_ID} characters at most"
+    if known_by is not None and not storable(known_by):
+        msg = f"the external_id of user {_UNSTORABLE}; give one without it"
+        raise InvalidRequestError(msg)
+    if known_by is not None and len(known_by) > _LONGEST_ID:
+        msg = f"the external_id of user has {len(known_by)} characters; give one of {_LONGEST_ID} at most"
         raise InvalidRequestError(msg)
     return user
 
@@ -88,6 +107,46 @@ def fields_of(name: str, given: object) -> dict[str, Any]:
         msg = f"{name} is of type {type(given).__name__}; give a dict of names and values"
         raise InvalidRequestError(msg)
     return dict(given)
+
+
+def names_of(name: str, given: object) -> tuple[str, ...]:
+    """Take one name, or several.
+
+    :raises InvalidRequestError: they are no such thing.
+    """
+    several = (given,) if isinstance(given, str) else given
+    if isinstance(several, Iterable) and not isinstance(several, bytes):
+        names = tuple(several)
+        if all(isinstance(one, str) for one in names):
+            return names
+    msg = f"{name} is of type {type(given).__name__}; give the name of one, or a list of names"
+    raise InvalidRequestError(msg)
+
+
+def patience_of(name: str, given: object) -> float:
+    """Take how long somebody wants to wait, in seconds; there is no longest.
+
+    :raises InvalidRequestError: it is no such number.
+    """
+    if isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
+        return float(min(given, _FOREVER))
+    msg = f"{name} is no such time; give a number of seconds, 0 or more"
+    raise InvalidRequestError(msg)
+
+
+def age_of(name: str, given: object, now: datetime) -> timedelta:
+    """Take how long ago something has to be over.
+
+    :raises InvalidRequestError: it is no such time.
+    """
+    if not isinstance(given, timedelta):
+        msg = f"{name} is of type {type(given).__name__}; give a datetime.timedelta, such as timedelta(days=90)"
+        raise InvalidRequestError(msg)
+    if not timedelta(0) <= given < now - datetime.min.replace(tzinfo=now.tzinfo):
+        wrong = "is negative" if given < timedelta(0) else "is longer than there are years"
+        msg = f"{name} {wrong}; give how long ago they have to have ended, such as timedelta(days=90)"
+        raise InvalidRequestError(msg)
+    return given
 
 
 def checked(cls: type[ModelT], **fields: Any) -> ModelT:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from hitl_core.bridge.calling import HostCalls
 from hitl_core.bridge.engine.directory import StoreDirectory
 from hitl_core.bridge.engine.driver import Driver
 from hitl_core.bridge.engine.intake import Intake
@@ -19,12 +20,21 @@ from hitl_core.bridge.engine.waiters import Waiters
 from hitl_core.bridge.engine.worker import Worker
 from hitl_core.bridge.host import Host, Notice
 from hitl_core.bridge.policy import Policy, Route, Routing
+from hitl_core.bridge.settings import (
+    connections_of,
+    count_of,
+    host_of,
+    policy_of,
+    routing_of,
+    seconds_of,
+    store_of,
+)
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.hints import Hints
 from hitl_core.bridge.store.inbox import Inbox
 from hitl_core.bridge.store.slots import Slots
 from hitl_core.connection import Connection
-from hitl_core.errors import ConfigurationError
+from hitl_core.errors import ConfigurationError, HitlError
 from hitl_core.events import AgentTyping
 
 __all__ = ["BridgeBase"]
@@ -40,7 +50,7 @@ class BridgeBase:
         connections: Connection | Mapping[str, Connection],
         host: Host,
         store: Store | str,
-        policy: Policy | None = None,
+        policy: Policy | Mapping[str, Any] | None = None,
         *,
         routing: Routing | Sequence[Route] = (),
         tenant: str = "default",
@@ -52,16 +62,21 @@ class BridgeBase:
         start_patience: float = 30.0,
         concurrency: int = 64,
     ) -> None:
-        named = {connections.alias: connections} if isinstance(connections, Connection) else dict(connections)
-        self._connections = _of_tenant(named, tenant)
+        self._connections = connections_of(connections, tenant)
         self._names = {connection.key: name for name, connection in self._connections.items()}
         self._by_key = {connection.key: connection for connection in self._connections.values()}
-        self._host = host
-        self._own_store = isinstance(store, str)
-        self.store = Store(store) if isinstance(store, str) else store
-        self.policy = policy or Policy()
+        self._host = HostCalls(host_of(host))
+        self.policy = policy_of(policy)
         self.tenant = tenant
-        self._routing = _routing(routing, tuple(self._connections))
+        self._routing = routing_of(routing, tuple(self._connections))
+        concurrency = count_of("concurrency", concurrency)
+        poll_seconds = seconds_of("poll_seconds", poll_seconds)
+        lease_seconds = seconds_of("lease_seconds", lease_seconds)
+        start_patience = seconds_of("start_patience", start_patience, least="0 or more")
+        if reconcile_seconds is not None:
+            reconcile_seconds = seconds_of("reconcile_seconds", reconcile_seconds)
+        self._own_store = isinstance(store, str)
+        self.store = store_of(store)
         self._waiters = Waiters()
         self._inbox = Inbox(self.store, tenant)
         self._lookups = Lookups(self.store, tenant)
@@ -150,7 +165,13 @@ class BridgeBase:
         await self.aclose()
 
     async def aclose(self, *, grace: float = 5.0) -> None:
-        """Take nothing new up, give what is under way ``grace`` seconds, and leave the rest for the next worker."""
+        """Take nothing new up, give what is under way ``grace`` seconds, and leave the rest for the next worker.
+
+        :raises HitlError: it was called by what the host does in a call of the bridge, which this would wait for.
+        """
+        if self._host.inside:
+            msg = "this call of the host is waited for at the end; close the bridge from outside of a host's call"
+            raise HitlError(msg)
         await self._driver.stop(grace)
         if self._own_store:
             await self.store.close()
@@ -177,27 +198,3 @@ class BridgeBase:
             msg = f"unknown connection {name!r}; known: {known}"
             raise ConfigurationError(msg)
         return found
-
-
-def _of_tenant(named: Mapping[str, Connection], tenant: str) -> dict[str, Connection]:
-    if not named:
-        msg = "a bridge needs at least one connection; make one with hitl_core.connect(...)"
-        raise ConfigurationError(msg)
-    keys = [connection.key for connection in named.values()]
-    if len(set(keys)) != len(keys):
-        msg = "two connections have the same alias; give each its own: hitl_core.connect(..., alias=...)"
-        raise ConfigurationError(msg)
-    for name, connection in named.items():
-        if connection.key.partition("/")[0] != tenant:
-            msg = (
-                f"connection {name!r} ({connection.key}) is not of tenant {tenant!r}; "
-                "give both the same: connect(..., tenant=...) and Bridge(..., tenant=...)"
-            )
-            raise ConfigurationError(msg)
-    return dict(named)
-
-
-def _routing(given: Routing | Sequence[Route], names: tuple[str, ...]) -> Routing:
-    routing = given if isinstance(given, Routing) else Routing.read({"routes": list(given), "default": names})
-    routing.check(names)
-    return routing

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from hitl_core.bridge.asking import checked, customer_of, fields_of, id_of, named, subject_of, within
+from hitl_core.bridge.asking import (
+    checked,
+    customer_of,
+    fields_of,
+    id_of,
+    named,
+    names_of,
+    patience_of,
+    subject_of,
+    within,
+)
 from hitl_core.bridge.base import BridgeBase
 from hitl_core.bridge.handoff.inputs import (
     AnyInput,
@@ -23,13 +33,13 @@ from hitl_core.bridge.handoff.inputs import (
 )
 from hitl_core.bridge.handoff.records import EndReason, Handoff, Owner, Phase
 from hitl_core.bridge.host import Handled, StartResult, StartStatus
-from hitl_core.bridge.talking import Sender, Turn
+from hitl_core.bridge.policy import Policy
+from hitl_core.bridge.talking import Sender, Turn, message_of
 from hitl_core.connection.given import end_user_of, history_of, reason_of
 from hitl_core.errors import HitlError, InvalidRequestError, StoreError
 from hitl_core.events import StopReason
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, EndUser
-from hitl_core.plans import as_message
 from hitl_core.sessions import HistoryEntry
 
 __all__ = ["BotSide"]
@@ -54,7 +64,7 @@ class BotSide(BridgeBase):
         trigger_message_id: str | None = None,
         attempt: int = 1,
         idempotency_key: str | None = None,
-        policy: Mapping[str, Any] | None = None,
+        policy: Policy | Mapping[str, Any] | None = None,
         wait: float = 10.0,
     ) -> StartResult:
         """Hand a conversation over to a human. The bot must say nothing more in this turn (behaviour S130).
@@ -68,20 +78,24 @@ class BotSide(BridgeBase):
         :param trigger_message_id: the customer's message that led here: asking again for the same one is a replay.
         :param attempt: another number makes another start out of the same trigger (behaviour F02).
         :param idempotency_key: overrides what is concluded from trigger and attempt.
-        :param policy: fields laid over the bridge's policy for this hand-off (behaviour S043).
+        :param policy: fields laid over the bridge's policy for this hand-off (behaviour S043), or a whole policy that
+            stands in for the bridge's.
         :param wait: seconds to wait for the ticket; afterwards the answer is ``starting``.
         :raises ConfigurationError: no such connection, or a policy field is wrong.
         :raises InvalidRequestError: something that was given cannot be taken; nothing was begun.
         :raises StoreError: nothing was begun, or, when the database was lost in the act, ask again with the same
             ``idempotency_key``.
+        :raises HitlError: the bridge is not open or is closed, as for every method that needs it.
         """
+        self._driver.require_open()
         named(conversation_id)
         known = customer_of(end_user_of(user))
         if known is None:
             msg = "user is missing; give a hitl.EndUser, so that agents know whom they talk to"
             raise InvalidRequestError(msg)
         subject = subject_of(title)
-        effective = self.policy.with_overrides(fields_of("policy", policy))
+        seconds = patience_of("wait", wait)
+        effective = policy if isinstance(policy, Policy) else self.policy.with_overrides(fields_of("policy", policy))
         handoff_id = uuid.uuid4().hex
         given_options = fields_of("options", options)
         request = checked(
@@ -101,7 +115,7 @@ class BotSide(BridgeBase):
             downstream=await self._lookups.is_session(conversation_id, self._by_key),
         )
         key = f"start:{handoff_id}"
-        return await self._started(conversation_id, key, request, wait)
+        return await self._started(conversation_id, key, request, seconds)
 
     async def _started(self, conversation_id: str, key: str, request: StartRequested, wait: float) -> StartResult:
         with self._waiters.watch(conversation_id, key) as watch:
@@ -128,7 +142,7 @@ class BotSide(BridgeBase):
         if connection is None:
             names = self._routing.choose(_Asked(user, title, options))
         else:
-            names = (connection,) if isinstance(connection, str) else tuple(connection)
+            names = names_of("connection", connection)
             if len(set(names)) < len(names):
                 msg = "connection names one of them twice; each is tried once"
                 raise InvalidRequestError(msg)
@@ -150,11 +164,12 @@ class BotSide(BridgeBase):
         :raises InvalidRequestError: not a message.
         :raises StoreError: it was not taken in; hand it in again.
         """
+        self._driver.require_open()
         named(conversation_id)
         said = checked(
             UserMessage,
             message_id=id_of("message_id", message_id, "the host knows the message by, so that a repeat is known"),
-            message=as_message(message),
+            message=message_of(message, "handle_user_message"),
             author=author or Author.user(),
             user=customer_of(user),
         )
@@ -182,10 +197,12 @@ class BotSide(BridgeBase):
 
     async def silent(self, conversation_id: str) -> bool:
         """Whether the bot has to be silent; ask right before it speaks."""
+        self._driver.require_open()
         return await self._lookups.speaker(named(conversation_id)) is not Owner.BOT
 
     async def owner(self, conversation_id: str) -> Owner:
         """Say who answers the customer now."""
+        self._driver.require_open()
         return await self._lookups.speaker(named(conversation_id))
 
     async def user_typing(self, conversation_id: str, *, typing: bool = True) -> None:
@@ -229,6 +246,7 @@ class BotSide(BridgeBase):
 
     async def _command(self, conversation_id: str, command: AnyInput) -> None:
         """Take in a command and return once it is carried out here, or taken up by another process."""
+        self._driver.require_open()
         named(conversation_id)
         if not await self._lookups.is_known(conversation_id):
             return
@@ -242,6 +260,7 @@ class BotSide(BridgeBase):
 
     async def handoff(self, conversation_id: str) -> Handoff | None:
         """Return the latest hand-off of a conversation."""
+        self._driver.require_open()
         return await self._lookups.current(named(conversation_id))
 
 

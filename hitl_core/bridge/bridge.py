@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from hitl_core.bridge.asking import age_of, id_of
 from hitl_core.bridge.bot_side import BotSide
 from hitl_core.bridge.host import Receipt
 from hitl_core.bridge.store.retention import Retention
@@ -26,9 +27,9 @@ class Bridge(BotSide):
     process or, on PostgreSQL, by any that runs a bridge on the same database.
 
     :param connections: open connections, alone or by the name they are called here; all of one tenant.
-    :param host: the bot's side.
+    :param host: the bot's side; must not close the bridge from within a call.
     :param store: where hand-offs are kept, or its URL.
-    :param policy: texts and choices; each start may lay its own over them.
+    :param policy: texts and choices, or their fields by name; each start may lay its own over them.
     :param routing: which connections a start tries; without a rule that fits, all of them in the order given.
     :param tenant: whose conversations these are; connections are of the same tenant.
     :param work: ``False`` only takes in and answers: another process does the work.
@@ -38,7 +39,7 @@ class Bridge(BotSide):
     :param lease_seconds: after how long a worker that was not heard of is taken for dead; PostgreSQL only.
     :param start_patience: seconds a start is tried for before the next connection is tried, or the customer is told.
     :param concurrency: attempts at a time, for each connection and for the host.
-    :raises ConfigurationError: no connection, or one of another tenant.
+    :raises ConfigurationError: no connection, or one of another tenant; or anything else that cannot work.
     """
 
     # The helpdesk's side --------------------------------------------------------------------------------------
@@ -58,11 +59,13 @@ class Bridge(BotSide):
         :param connection: name or key of the connection.
         :param body: the raw bytes as received.
         """
+        self._driver.require_open()
         key = self._connection(connection).key
         return await self._intake.receive(key, headers=headers, body=body, method=method, path=path, query=query)
 
     async def reconcile(self) -> None:
         """Read all open sessions: what was lost on the way is found in the vendor's record (behaviour F13)."""
+        self._driver.require_open()
         await self._lookups.want_all(self.store.clock.now())
         self._intake.wake()
         await self._driver.settle_if_undriven()
@@ -84,8 +87,11 @@ class Bridge(BotSide):
         Open work is never touched, and nobody who writes is kept waiting for long.
 
         :returns: how many rows of each table are gone.
+        :raises InvalidRequestError: ``older_than`` is no such time, or in the future.
         """
-        return await Retention(self.store, self.tenant).purge(older_than)
+        self._driver.require_open()
+        age = age_of("older_than", older_than, self.store.clock.now())
+        return await Retention(self.store, self.tenant).purge(age)
 
     async def erase_customer(self, user_key: str, *, force: bool = False) -> Mapping[str, int]:
         """Forget a customer: all that was said in their hand-offs, and what links them to a helpdesk.
@@ -93,6 +99,9 @@ class Bridge(BotSide):
         :param user_key: the ``external_id`` the bot knows them by.
         :param force: also while a hand-off of theirs is open, which is then cut off.
         :returns: how many rows of each table are gone.
+        :raises InvalidRequestError: ``user_key`` is no id.
         :raises StoreError: a hand-off of theirs is open, or the database is lost.
         """
-        return await Retention(self.store, self.tenant).erase_customer(user_key, force=force)
+        self._driver.require_open()
+        known_by = id_of("user_key", user_key, "the bot knows the customer by")
+        return await Retention(self.store, self.tenant).erase_customer(known_by, force=force)

@@ -23,12 +23,12 @@ from typing import Any, Protocol, Self, TypeAlias
 
 from hitl_core.bridge.callback_host import call_anyhow
 from hitl_core.bridge.host import Handled, StartResult
-from hitl_core.errors import ConfigurationError, HitlError
+from hitl_core.errors import ConfigurationError, HitlError, InvalidRequestError
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, EndUser
 from hitl_core.plans import as_message
 
-__all__ = ["Sender", "Talks", "Turn", "answering"]
+__all__ = ["Sender", "Talks", "Turn", "answering", "message_of"]
 
 Sender: TypeAlias = Callable[[str, AnyMessage], object]
 """Shows a message of the bot to a customer: called with the conversation's id and the message. An ``async def``, or a
@@ -144,7 +144,7 @@ class Turn:
             :meth:`hand_over` (behaviour S130), and once the turn is over; then nothing was done.
         :raises InvalidRequestError: not a message.
         """
-        content = as_message(message)
+        content = message_of(message, "say")
         async with self._one_by_one:
             if not await self.may_speak():
                 return False
@@ -209,6 +209,18 @@ def answering(
         return handle
 
     return decorate
+
+
+def message_of(given: str | AnyMessage | Mapping[str, Any], asked: str) -> AnyMessage:
+    """Take a message as text, object or JSON object.
+
+    :param asked: the method it was given to, for the error.
+    :raises InvalidRequestError: it is none.
+    """
+    try:
+        return as_message(given)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(error.message, operation=asked) from None
 
 
 def _checked(send: Any) -> Sender:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from hitl_core.bridge.engine.classify import frames
 from hitl_core.bridge.engine.intake import Intake
@@ -83,6 +83,7 @@ class Driver:
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
         self._ending = asyncio.Event()
+        self._state: Literal["new", "open", "closed"] = "new"
 
     # Life -----------------------------------------------------------------------------------------------------
 
@@ -98,6 +99,7 @@ class Driver:
         self._running = True
         if not self._work:
             await self._hints.start(_unheard)  # what is accepted here is done by those who listen
+            self._state = "open"
             return
         self._locks.enter_context(worker_lock(self._store, self._tenant))
         try:
@@ -109,11 +111,30 @@ class Driver:
             self._running = False
             self._locks.close()
             raise
+        self._state = "open"
+
+    def require_open(self) -> None:
+        """Refuse to go on unless it has begun and not ended; while it ends, what is under way may still ask.
+
+        :raises HitlError: says what to do.
+        """
+        if self._state == "new":
+            msg = "the bridge is not open: use it with `async with`"
+            raise HitlError(msg)
+        if self._state == "closed":
+            msg = "the bridge is closed: make another one on the same store"
+            raise HitlError(msg)
 
     async def stop(self, grace: float) -> None:
         """End: nothing new is taken up, what is under way has ``grace`` seconds."""
-        if not self._running:
-            return
+        try:
+            if self._running:
+                await self._stop(grace)
+        finally:
+            if self._state == "open":
+                self._state = "closed"
+
+    async def _stop(self, grace: float) -> None:
         self._running = False
         self._ending.set()
         self._worker.close()
@@ -237,10 +258,12 @@ class Driver:
         """Do all that can be done now.
 
         :raises StoreError: the database is lost.
+        :raises HitlError: it goes by itself, or is not open.
         """
         if not self._work or self._drive:
             msg = "settle() is for a bridge with drive=False, which does nothing by itself"
             raise HitlError(msg)
+        self.require_open()
         await self._worker.poll()
         while True:
             did = await self._worker.work()
