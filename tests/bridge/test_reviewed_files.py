@@ -18,7 +18,7 @@ from hitl_core.bridge import Bridge, QueueHost
 from hitl_core.bridge.store.base import Store
 from hitl_core.bridge.store.owning import worker_lock
 from hitl_core.bridge.store.retention import Retention
-from hitl_core.bridge.store.tables import handoffs
+from hitl_core.bridge.store.tables import handoffs, workers
 from hitl_core.cli import run
 from hitl_core.connect import connect_class
 from hitl_core.errors import ConfigurationError, StoreError
@@ -116,6 +116,35 @@ async def test_a_file_with_a_second_hard_link_is_refused_before_sqlite_makes_two
     link.unlink()
     async with Store(f"sqlite:///{path}"):
         pass
+
+
+async def test_who_removes_the_lock_of_a_worker_that_lives_does_not_become_a_second_one(path, clock):
+    async with Store(f"sqlite:///{path}", clock=clock) as store, Store(f"sqlite:///{path}", clock=clock) as again:
+        async with world(store):
+            path.with_name("hitl.db.worker.lock").unlink()
+            for _ in range(2):
+                refused = pytest.raises(StoreError, match="another process works on")
+                with refused, worker_lock(again, "default"):
+                    pass
+        with worker_lock(again, "default"):
+            pass
+
+
+async def test_a_worker_that_was_killed_keeps_nobody_waiting_and_neither_does_another_tenants(path, clock):
+    async with Store(f"sqlite:///{path}", clock=clock) as store:
+        with worker_lock(store, "default"):
+            pass
+        for id_ in ("killed", "another tenant's"):
+            await put(store, workers, id=id_, started_at=clock.now(), seen_at=clock.now())
+        with worker_lock(store, "default"):
+            async with store.write() as conn:
+                await conn.execute(workers.delete().where(workers.c.id == "killed"))
+            with worker_lock(store, "acme"):
+                pass
+        path.with_name("hitl.db.worker.lock").unlink()
+        clock.advance(11)
+        with worker_lock(store, "default"):
+            pass
 
 
 # What is forgotten ----------------------------------------------------------------------------------------------------

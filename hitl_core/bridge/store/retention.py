@@ -44,6 +44,7 @@ from hitl_core.bridge.store.tables import (
     user_links,
     workers,
 )
+from hitl_core.errors import StoreError
 
 __all__ = ["Counts", "Retention"]
 
@@ -114,7 +115,11 @@ class Retention:
         return +gone
 
     async def _scrub(self) -> None:
-        if not await self._store.scrub():
+        try:
+            done = await self._store.scrub()
+        except StoreError:
+            done = False  # what was asked for is done, and its counts are to be told
+        if not done:
             logger.warning(
                 "what is gone from the database is in its -wal file yet, since somebody else uses it; "
                 "the next purge or erasure clears that, or the end of the last process that uses it"
