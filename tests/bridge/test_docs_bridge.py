@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hitl_core.bridge import Bridge, CallbackHost, Store
+from hitl_core.bridge import Bridge, CallbackHost, Policy, Store
 from hitl_core.cli import run as hitl
 from hitl_core.people import Agent, EndUser
 from hitl_core.testing.memory import MemoryHelpdesk, MemoryProvider, connect_class
@@ -119,10 +119,15 @@ async def test_s043_the_policy_of_one_hand_off_is_given_as_the_page_on_policies_
     hand_over = run(block(POLICY, "policy={"), POLICY)["hand_over"]
     helpdesk, told = MemoryHelpdesk(), Told()
     host = CallbackHost(send=told, resume=resume)
-    async with connected(helpdesk) as desk, Bridge(desk, host, f"sqlite:///{tmp_path}/hitl.db") as bridge:
+    policy, url = Policy(maximum_duration_seconds=7_200), f"sqlite:///{tmp_path}/hitl.db"
+    async with connected(helpdesk) as desk, Bridge(desk, host, url, policy) as bridge:
         started = await hand_over(bridge, "c-1", ADA)
         await told.until("Somebody will ring you.")
+        whole = await bridge.start_hitl("c-2", ADA, "Refund", policy=Policy(on_handoff_message="A whole one."))
+        await told.until("A whole one.")
     assert started.handoff.policy.agent_assigned_timeout_seconds == 60
+    assert started.handoff.policy.maximum_duration_seconds == 7_200, "of the bridge's"
+    assert whole.handoff.policy == Policy(on_handoff_message="A whole one."), "nothing of the bridge's"
 
 
 @pytest.mark.anyio
