@@ -41,7 +41,12 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+_UNREADABLE = "the database URL cannot be read; write sqlite:///file.db or postgresql://user@host/name"
 _BEGIN = "hitl_begin"
+_OPTIONS = frozenset({
+    "command_timeout", "database", "direct_tls", "gsslib", "host", "krbsrvname", "passfile", "password", "port",
+    "prepared_statement_cache_size", "service", "servicefile", "ssl", "target_session_attrs", "user",
+})  # fmt: skip
 _PORTS = 65_536
 _WAL_TRIES = 500
 _WAL_PAUSE = 0.02  # seconds
@@ -101,9 +106,7 @@ def create_engine(
         parsed = make_url(url)
         port = parsed.port
     except (ArgumentError, ValueError):  # the latter for a port that is no number
-        raise ConfigurationError(
-            "the database URL cannot be read; write sqlite:///file.db or postgresql://user@host/name"
-        ) from None
+        raise ConfigurationError(_UNREADABLE) from None
     if port is not None and not 0 < port < _PORTS:
         raise ConfigurationError(f"the database URL names port {port}, which cannot be; PostgreSQL's own is 5432")
     driver = _DRIVERS.get(parsed.drivername)
@@ -129,8 +132,11 @@ def create_engine(
                 "idle_in_transaction_session_timeout": str(round(idle_in_transaction_timeout * 1000)),
             }
         }
+        parsed = _with_known_options(parsed)
     try:
         engine = create_async_engine(parsed, **options)
+    except (ArgumentError, ValueError):  # an option of the URL's that is none
+        raise ConfigurationError(_UNREADABLE) from None
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"{error.name} is not installed; run: pip install 'hitl-core[{_EXTRAS[backend]}]'"
@@ -140,6 +146,19 @@ def create_engine(
         event.listen(engine.sync_engine, "connect", _open_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _with_known_options(url: URL) -> URL:
+    """Return a URL of PostgreSQL's with its options as the driver calls them.
+
+    :raises ConfigurationError: there is one that it does not know.
+    """
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    if unknown := sorted(query.keys() - _OPTIONS):
+        raise ConfigurationError(
+            f"the database URL has an option {unknown[0]!r} that is not known; there are {', '.join(sorted(_OPTIONS))}"
+        )
+    return url.set(query=query)
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:

@@ -253,6 +253,17 @@ def test_a_port_that_is_none_is_a_wrong_setting(capsys, port):
     assert hitl(capsys, "sessions", "list", "--db", url)[0] == 2
 
 
+def test_an_option_that_is_none_is_a_wrong_setting_and_sslmode_is_one(capsys, postgres, migrated_postgres):
+    for url, sentence in [
+        ("postgresql://u@127.0.0.1/x?sslmod=require", "has an option 'sslmod' that is not known"),
+        ("postgresql://u@/x?host=a:abc&host=b", "the database URL cannot be read"),
+        ("sqlite:///x.db?timeout=abc", "the database URL cannot be read"),
+    ]:
+        assert sentence in told(lambda url=url: Store(url))
+        assert hitl(capsys, "sessions", "list", "--db", url)[0] == 2
+    opened(f"{postgres.url(migrated_postgres)}&sslmode=prefer")()
+
+
 # Files that are none --------------------------------------------------------------------------------------------------
 
 
