@@ -6,7 +6,7 @@ the first attempt can be carried on after a crash. A plan with key ``k`` has par
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,11 +15,18 @@ from hitl_core.calls import SendMessage, StartedSession, StartHitl, StartPlan, V
 from hitl_core.discovery import near_miss
 from hitl_core.errors import InvalidRequestError, UnsupportedError
 from hitl_core.extensions import map_words
-from hitl_core.info import Capabilities, Limits, ProviderInfo, StartOptions
+from hitl_core.info import Capabilities, Limits, ProviderInfo, StartOptions, TextLimit
 from hitl_core.messages import MESSAGE_TYPES, AnyMessage, Bloc, Media, Text, UnknownMessage, parse_message
 from hitl_core.people import Author, ExternalUser
 from hitl_core.relay import RelayContext, RelayStrategy
-from hitl_core.rendering import lower_message, neutralise_placeholders, shorten, split_message
+from hitl_core.rendering import (
+    lower_message,
+    neutralise_placeholders,
+    sendable,
+    sendable_text,
+    shorten,
+    split_message,
+)
 from hitl_core.sessions import HistoryEntry, HitlSession, SessionRef
 
 __all__ = [
@@ -55,12 +62,16 @@ def plan_start(
     if not title.strip():
         msg = "a hand-off needs a title; agents see it in their list"
         raise InvalidRequestError(msg, operation="start_hitl")
-    title = neutralise_placeholders(title.strip(), capabilities.placeholders)
-    description = neutralise_placeholders(description.strip(), capabilities.placeholders) if description else None
+    title = neutralise_placeholders(sendable_text(title.strip()), capabilities.placeholders)
+    if description:
+        description = neutralise_placeholders(sendable_text(description.strip()), capabilities.placeholders)
     opening = limits.opening or limits.text
     if description and opening and not opening.allows(description):
         msg = f"the description is longer than the {opening.max} {opening.unit} {info.title} takes; shorten it"
         raise InvalidRequestError(msg, operation="start_hitl")
+    history = sendable(tuple(history))
+    if capabilities.structured_history and limits.text:
+        history = _fit_entries(history, limits.text)
     items = relay.plan(
         history,
         RelayContext(
@@ -73,13 +84,27 @@ def plan_start(
         user=user,
         title=shorten(title, limits.title) if limits.title else title,
         description=description or None,
-        relay=items,
-        options=validate_options(info, options),
+        relay=sendable(items),  # a strategy may have words of its own, such as a summary
+        options=sendable(validate_options(info, options)),
         external_id=external_id,
         previous=previous,
         key=f"{key}/0",
     )
     return StartPlan(request=request)
+
+
+def _fit_entries(history: Iterable[HistoryEntry], limit: TextLimit) -> tuple[HistoryEntry, ...]:
+    """Make each entry small enough for a vendor that takes a history entry by entry.
+
+    Texts are split into several entries by the same author, as messages are; words of what cannot be split, such as the
+    title of a card, are cut with an ellipsis.
+    """
+    fitted: list[HistoryEntry] = []
+    for entry in history:
+        for part in split_message(entry.message, limit):
+            message = map_words(part, lambda text: shorten(text, limit))
+            fitted.append(entry if message is entry.message else entry.model_copy(update={"message": message}))
+    return tuple(fitted)
 
 
 def start_step(plan: StartPlan, resume: dict[str, Any] | None, step: int) -> StartHitl:
@@ -135,6 +160,7 @@ def plan_message(
         msg = f"{info.title} has no internal notes in this account; send it as public or not at all"
         raise UnsupportedError(msg)
     _check_sizes(info, limits, message)
+    message, author = sendable(message), sendable(author)
     if capabilities.placeholders:
         message = map_words(message, lambda text: neutralise_placeholders(text, capabilities.placeholders))
     parts = [

@@ -5,16 +5,27 @@ No sentence quotes what was given: it may be a customer's words in the wrong pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hitl_core.discovery import near_miss
 from hitl_core.errors import InvalidRequestError
 from hitl_core.events import StopReason
 from hitl_core.people import Author, EndUser, ExternalUser
+from hitl_core.rendering import sendable, sendable_text
 from hitl_core.sessions import HistoryEntry, HitlSession, SessionRef
 
-__all__ = ["author_of", "end_user_of", "history_of", "previous_of", "reason_of", "session_of", "title_of", "user_of"]
+__all__ = [
+    "author_of",
+    "end_user_of",
+    "history_of",
+    "previous_of",
+    "reason_of",
+    "session_of",
+    "sound_facts",
+    "title_of",
+    "user_of",
+]
 
 _ENTRIES: Final = 'hitl.HistoryEntry.of(hitl.Author.user(user), "their words")'
 
@@ -54,6 +65,23 @@ def end_user_of(given: object) -> EndUser | None:
     if given is None or isinstance(given, EndUser):
         return given
     raise _refused("user", given, "a hitl.EndUser, or its fields by name, such as name=... and external_id=...")
+
+
+# They mean something else with a character less, so one that is not sound is left out rather than mended.
+_WHOLE: Final = frozenset({"email", "phone", "avatar_url", "locale"})
+
+
+def sound_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a customer without characters no helpdesk takes; ``external_id`` is left alone."""
+    return {name: _fact(name, value) for name, value in facts.items()}
+
+
+def _fact(name: str, value: Any) -> Any:
+    if name == "external_id":
+        return value
+    if name in _WHOLE and isinstance(value, str):
+        return value if sendable_text(value) is value else None
+    return sendable(value)
 
 
 def author_of(given: object, otherwise: Author) -> Author:

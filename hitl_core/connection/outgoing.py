@@ -17,6 +17,7 @@ from hitl_core.info import StartOptions
 from hitl_core.messages import AnyMessage
 from hitl_core.people import Author, EndUser, ExternalUser
 from hitl_core.relay import RelayStrategy, resolve_strategy
+from hitl_core.rendering import sendable_text
 from hitl_core.sessions import HistoryEntry, HitlSession, SessionRef
 
 __all__ = ["Outgoing"]
@@ -48,9 +49,9 @@ class Outgoing(ConnectionBase):
         """
         with self._asked("create_user"):
             user = given.end_user_of(user)
-        end_user = user or EndUser(
-            name=name, email=email, external_id=external_id, phone=phone, avatar_url=avatar_url, locale=locale
-        )
+        facts = {"name": name, "email": email, "external_id": external_id, "phone": phone}
+        facts |= {"avatar_url": avatar_url, "locale": locale}
+        end_user = EndUser(**given.sound_facts(facts if user is None else dict(user)))
         request = calls.CreateUser(user=end_user, known=known, key=idempotency_key or new_key())
         return await self._call("create_user", request, ExternalUser)
 
@@ -264,7 +265,7 @@ class Outgoing(ConnectionBase):
             request = calls.StopHitl(
                 session=self._session(session),
                 reason=given.reason_of(reason),
-                message=message if carried else None,
+                message=sendable_text(message) if carried and message else None,
                 key=f"{key}/stop",
             )
         if carried or message is None:

@@ -5,6 +5,7 @@ from hitl_core.rendering.html_in import CleanText, InlineImage, clean_html, clea
 from hitl_core.rendering.lines import Formatter, message_lines
 from hitl_core.rendering.lower import lower_message, split_message
 from hitl_core.rendering.neutralise import PLACEHOLDER_SYNTAXES, neutralise_html, neutralise_placeholders
+from hitl_core.rendering.sendable import sendable, sendable_text
 from hitl_core.rendering.split import shorten, split_text
 from hitl_core.rendering.transcript import (
     Block,
@@ -36,6 +37,8 @@ __all__ = [
     "render_transcript",
     "render_transcript_async",
     "safe_url",
+    "sendable",
+    "sendable_text",
     "shorten",
     "split_message",
     "split_text",
