@@ -13,13 +13,14 @@ import hitl_core as hitl
 from hitl_core import standard_webhooks
 from hitl_core.http import BearerAuth, FilePart, segment
 from hitl_core.media import load_media
+from hitl_core.rendering import shorten
 from hitl_desk.events import REASONS_TO_DESK, agent_of, session_id_of, translate
+from hitl_desk.fitting import MAX_NAME, MAX_TEXT, customer_fields, transcript
 from hitl_desk.refusals import classify
 from hitl_desk.settings import DeskOptions, DeskSettings
 
 __all__ = ["DeskProvider"]
 
-_MAX_TEXT = hitl.TextLimit(max=65_536)
 _MEDIA = (hitl.Image, hitl.Audio, hitl.Video, hitl.File)
 
 
@@ -52,9 +53,9 @@ class DeskProvider:
         ),
         limits=hitl.Limits(
             title=hitl.TextLimit(max=255),
-            opening=hitl.TextLimit(max=65_536),
+            opening=MAX_TEXT,
             key_seconds=24 * 3600,
-            text=_MAX_TEXT,
+            text=MAX_TEXT,
             attachment_bytes=20 * 1024 * 1024,
             attachments_per_message=20,
         ),
@@ -127,19 +128,12 @@ class DeskProvider:
         user, known = request.user, request.known
         if known is not None and not (user.external_id or user.email):
             return known  # there is nothing else to find them by
-        fields: dict[str, Any] = {
-            "name": user.name,
-            "email": user.email,
-            "phone": user.phone,
-            "avatar_url": user.avatar_url,
-        }
-        fields |= {"locale": user.locale, "data": user.data or None}
         customer = await self._call(
             "PUT",
             f"v1/customers/{segment(user.external_id or _id_of_mail(user.email) or request.key)}",
             operation="create_user",
             params={"rename": False},
-            json={name: value for name, value in fields.items() if value is not None},
+            json=customer_fields(user),
             repeatable=True,
         )
         return hitl.ExternalUser(id=customer["id"], name=customer.get("name"))
@@ -157,7 +151,7 @@ class DeskProvider:
             "tags": list(options.tags),
             "metadata": options.metadata,
             "reason": options.reason,
-            "transcript": [entry for item in request.relay for entry in _transcript(item)],
+            "transcript": transcript(request.relay),
         }
         ticket = await self._call(
             "POST",
@@ -174,12 +168,13 @@ class DeskProvider:
     async def add_message(self, request: hitl.SendMessage) -> hitl.SentMessage:
         """Add a message; files are uploaded first, so that agents see them rather than links (behaviour F17)."""
         message = await self._with_uploads(request.message)
+        name = request.author.name
         added = await self._call(
             "POST",
             f"v1/tickets/{segment(request.session.id)}/messages",
             operation="send_message",
             json={
-                "author": {"role": _role(request.author), "name": request.author.name},
+                "author": {"role": _role(request.author), "name": shorten(name, MAX_NAME) if name else None},
                 "message": message.model_dump(mode="json", exclude_none=True),
                 "visibility": request.visibility,
                 "reopen": request.reopen,
@@ -374,14 +369,3 @@ def _id_of_mail(email: str | None) -> str | None:
 def _role(author: hitl.Author) -> str:
     """Return the desk's word for the author."""
     return {"user": "customer", "agent": "system"}.get(author.role, author.role.value)
-
-
-def _transcript(item: hitl.RelayItem) -> list[dict[str, Any]]:
-    """Return the entries that begin in an item; a text without any, such as a summary, becomes the bot's."""
-    if item.source:
-        return [entry.model_dump(mode="json", exclude_none=True) for entry in item.source]
-    if item.continues:
-        return []
-    author = item.author or hitl.Author.bot()
-    message = item.attachment or hitl.Text(text=item.text or "-")
-    return [hitl.HistoryEntry(author=author, message=message).model_dump(mode="json", exclude_none=True)]

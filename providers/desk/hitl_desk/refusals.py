@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from itertools import takewhile
+from typing import Any, Final
 
 import hitl_core as hitl
 from hitl_core.http import HttpResponse, VendorError
@@ -31,6 +33,20 @@ _CODES: Final[dict[str, VendorError]] = {
 }
 
 
+_NAMED: Final = 3
+_PLACES: Final = frozenset({"body", "header", "path", "query"})
+_NUMBER: Final = re.compile("[0-9]{1,6}")
+# fmt: off
+_FIELDS: Final = frozenset({
+    "actions", "additional_data", "address", "attachments", "author", "avatar_url", "client_ref", "customer_id",
+    "data", "description", "email", "external_id", "id", "Idempotency-Key", "items", "label", "locale",
+    "markdown", "message", "metadata", "name", "options", "phone", "priority", "reason", "reopen", "role",
+    "sent_at", "subtitle", "tags", "text", "title", "transcript", "type", "typing", "url", "value", "visibility"
+})
+# fmt: on
+"""The protocol's own words for places in a request."""
+
+
 def classify(response: HttpResponse) -> VendorError | None:
     """Read a problem document; ``None`` when it is none."""
     try:
@@ -42,4 +58,26 @@ def classify(response: HttpResponse) -> VendorError | None:
     code = problem.get("code")
     if not isinstance(code, str):
         code = None
-    return _CODES.get(code or "") or VendorError(code=code, request_id=problem.get("request_id"))
+    known = _CODES.get(code or "")
+    if known is not None:
+        return known
+    return VendorError(code=code, message=_refused_fields(problem.get("errors")), request_id=problem.get("request_id"))
+
+
+def _refused_fields(errors: Any) -> str | None:
+    """Say which fields of a call are refused; ``None`` when the problem does not tell."""
+    listed = errors if isinstance(errors, list) else []
+    found = dict.fromkeys(_field(error.get("location")) for error in listed if isinstance(error, dict))
+    names = [name for name in found if name]
+    if not names:
+        return None
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"the desk does not accept {', '.join(names[:_NAMED])}{more}; check what this call puts there"
+
+
+def _field(location: object) -> str:
+    """Return a place in a request, up to the first word that is not the protocol's: that may be a customer's."""
+    parts = str(location).split(".")
+    if parts[0] in _PLACES:
+        parts = parts[1:]
+    return ".".join(takewhile(lambda part: part in _FIELDS or _NUMBER.fullmatch(part), parts))
