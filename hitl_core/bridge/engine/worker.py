@@ -23,6 +23,7 @@ from hitl_core.bridge.engine.timers import Timers
 from hitl_core.bridge.engine.turns import Attempts, Came, Committed, OpenEffect, Turns, UnderWay
 from hitl_core.bridge.policy import Policy
 from hitl_core.bridge.store.base import RefusedError, Store
+from hitl_core.bridge.store.statistics import Statistics
 from hitl_core.bridge.store.tables import connections, workers
 from hitl_core.errors import StoreError
 
@@ -62,6 +63,8 @@ class Worker:
         self._alive: frozenset[str] = frozenset({self.id})
         self._seen: tuple[datetime, float] | None = None
         self._looked_at = float("-inf")
+        self._statistics = Statistics(store)
+        self._worked = False
         self.attempts = attempts_of(self.id, self._lease_ends)
         self._under_way = UnderWay()
         self._turns = Turns(
@@ -172,6 +175,9 @@ class Worker:
             return False
         known = self._alive
         await self._beat()
+        if self._worked:
+            self._worked = False
+            await self._statistics.refresh()
         return self._alive != known
 
     @property
@@ -226,6 +232,7 @@ class Worker:
         self._wake_due()
         if not self._dirty:
             return False
+        self._worked = True
         ids = list(self._dirty)[:_BATCH]
         for id_ in ids:
             del self._dirty[id_]
