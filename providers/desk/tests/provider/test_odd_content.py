@@ -7,6 +7,7 @@ import pytest
 from hitl_desk.refusals import classify
 
 import hitl_core as hitl
+from hitl_core.bridge import Bridge
 from hitl_core.http import HttpResponse
 
 pytestmark = pytest.mark.anyio
@@ -148,3 +149,33 @@ def test_a_refusal_quotes_nothing_but_the_protocols_own_words():
 def test_a_refusal_in_another_form_is_read_without_fields(errors):
     response = HttpResponse(422, httpx.Headers(), json.dumps({"code": "other", "errors": errors}).encode())
     assert classify(response).message is None
+
+
+class Host:
+    """Keeps what the customer is told."""
+
+    def __init__(self):
+        self.told = []
+
+    async def send(self, conversation_id, message, sender, *, key):
+        self.told.append(message)
+
+    async def resume(self, conversation_id, hand_back, *, key):
+        pass
+
+    async def notify(self, event, *, key):
+        pass
+
+
+async def test_a_bridge_hands_over_whatever_was_said_before(connection, room, tmp_path):
+    user = hitl.EndUser(external_id="u1", name="Gra\0ce" * 100, phone="1" * 100, data={"notes": "x" * 1_000_000})
+    history = [said("x" * 65_537), *(said(f"message {number}") for number in range(5000)), said("\0")]
+    async with Bridge(connection, Host(), f"sqlite:///{tmp_path / 'bridge.db'}", drive=False) as bridge:
+        started = await bridge.start_hitl("c1", user, "Re\0fund", history=history)
+        assert started.status == "started"
+        assert (await bridge.handle_user_message("c1", "Hel\0lo", message_id="m1")).silence
+        await bridge.settle()
+    seen = await room.agent.see(started.session.id)
+    assert [message["message"]["text"] for message in seen["messages"]] == ["Hello"]
+    assert seen["transcript"][-2]["message"]["text"] == "message 4999"
+    assert seen["customer"]["name"].endswith("…")
