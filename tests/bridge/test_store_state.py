@@ -260,3 +260,9 @@ async def test_a_failure_inside_gives_the_lock_back(store, state):
         async with state.lock("refresh"):
             raise ValueError("ours")
     assert await held(store) == []
+
+
+def test_a_file_has_one_key_by_whatever_link_it_is_named(tmp_path):
+    (tmp_path / "hitl.db").touch()
+    (tmp_path / "link.db").symlink_to("hitl.db")
+    assert key_file(tmp_path / "link.db") == key_file(tmp_path / "hitl.db") == tmp_path.resolve() / "hitl.db.key"

@@ -90,8 +90,9 @@ class KeyRing:
 
 
 def key_file(database: Path) -> Path:
-    """Return where the key of a SQLite database is, when none is given."""
-    return database.with_name(f"{database.name}.key")
+    """Return where the key of a SQLite database is, when none is given: beside the file, by whatever link it is named."""
+    real = database.resolve()
+    return real.with_name(f"{real.name}.key")
 
 
 def keys_of(store: Store) -> KeyRing:
