@@ -90,7 +90,7 @@ class KeyRing:
 
 
 def key_file(database: Path) -> Path:
-    """Return where the key of a SQLite database is, when none is given: beside the file, by whatever link it is named."""
+    """Return where a SQLite database's key is when none is given: beside the file, by whatever link it is named."""
     real = database.resolve()
     return real.with_name(f"{real.name}.key")
 
