@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hitl_core.bridge.engine.classify import died, is_stray, of_provider
+from hitl_core.bridge.engine.classify import died, of_provider
 from hitl_core.bridge.engine.intake.accepting import MAX_BYTES, Acceptor
 from hitl_core.bridge.engine.intake.committing import Committer
 from hitl_core.bridge.engine.intake.drafting import Written
@@ -26,6 +25,7 @@ from hitl_core.bridge.engine.intake.owning import Owned, Ownership
 from hitl_core.bridge.engine.intake.parsing import DeliveryRead, parse
 from hitl_core.bridge.engine.intake.queueing import Waiting
 from hitl_core.bridge.engine.intake.reading import Claim, Comparison, SessionPages, read_session
+from hitl_core.bridge.engine.intake.typing import Tell, Typing
 from hitl_core.bridge.host import Receipt
 from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.inbox import Inbox
@@ -33,16 +33,12 @@ from hitl_core.bridge.store.intake_rows import IntakeRows
 from hitl_core.bridge.store.link_rows import LinkRows
 from hitl_core.connection import Connection
 from hitl_core.errors import HitlError, StoreError
-from hitl_core.events import AgentTyping
 
 __all__ = ["Intake"]
 
 logger = logging.getLogger(__name__)
 
-_TYPING_AT_ONCE: Final = 64
-
 Brought = DeliveryRead | SessionPages
-Typing = Callable[[str, str, AgentTyping], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +74,7 @@ class Intake:
         worker: str,
         live: Callable[[], frozenset[str]],
         touched: Callable[[Iterable[str]], None],
-        typing: Typing,
+        typing: Tell,
         reconcile_seconds: float | None = 300.0,
         concurrency: int = 16,
         max_bytes: int = MAX_BYTES,
@@ -86,7 +82,6 @@ class Intake:
         self._store = store
         self._connections = connections
         self._touched = touched
-        self._typing = typing
         rows, links = IntakeRows(store, tenant, worker), LinkRows(tenant)
         every = None if reconcile_seconds is None else timedelta(seconds=reconcile_seconds)
         self._rows = rows
@@ -98,7 +93,6 @@ class Intake:
         self._committer = Committer(store, tenant, rows, links)
         self._jobs: set[_Job] = set()
         self._finished: list[_Job] = []
-        self._typing_now: set[asyncio.Task[None]] = set()
         self._rescan = False
         self._database_lost = False
         self._closing = False
@@ -106,6 +100,7 @@ class Intake:
         self._idle.set()
         self.awake = asyncio.Event()
         """Set when :meth:`work` has something to do; it clears it itself."""
+        self._typing = Typing(typing, self.awake.set)
 
     @property
     def owned(self) -> frozenset[str]:
@@ -206,7 +201,7 @@ class Intake:
             while not self._stands_still():
                 self.awake.clear()
                 await self._begin()
-                if not self._jobs and not self._typing_now and not self.awake.is_set():
+                if not self._jobs and not self._typing and not self.awake.is_set():
                     break
                 if not self._finished:
                     await self.awake.wait()
@@ -226,9 +221,7 @@ class Intake:
         self._closing = True
         self.awake.set()
         await self._idle.wait()
-        for task in self._typing_now:
-            task.cancel()
-        await asyncio.gather(*self._typing_now, return_exceptions=True)
+        await self._typing.aclose()
         fences = {owned.key: owned.fence for owned in self._ownership.owned.values()}
         self._ownership.owned.clear()
         if not fences:
@@ -371,27 +364,7 @@ class Intake:
         if written.touched:
             self._touched(written.touched)
         for conversation_id, handoff_id, event in written.typing:
-            self._tell_typing(conversation_id, handoff_id, event)
-
-    def _tell_typing(self, conversation_id: str, handoff_id: str, event: AgentTyping) -> None:
-        if len(self._typing_now) >= _TYPING_AT_ONCE:
-            return  # whoever takes it is too slow for what is only good for a moment
-
-        async def tell() -> None:
-            try:
-                await self._typing(conversation_id, handoff_id, event)
-            except BaseException as error:  # the host's code; nothing depends on it
-                if not isinstance(error, Exception) and not is_stray(error):
-                    raise
-                logger.warning("that an agent is typing could not be shown (%s)", type(error).__name__)
-
-        def told(task: asyncio.Task[None]) -> None:
-            self._typing_now.discard(task)
-            self.awake.set()
-
-        task = asyncio.create_task(tell())
-        self._typing_now.add(task)
-        task.add_done_callback(told)
+            self._typing.notice(conversation_id, handoff_id, event)
 
     async def _abandon(self) -> None:
         """Put back what is being read: it is as if nobody had begun."""
