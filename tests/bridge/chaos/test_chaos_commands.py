@@ -110,9 +110,11 @@ async def operate(scene, clerks, names, letters):
         await clerks.hitl(f"sessions end {name} --wait 60", "It has ended: stop_requested.\n")
         await clerks.hitl(f"deadletters drop {letters[2 * place]}")
         await clerks.hitl(f"deadletters replay {letters[2 * place + 1]}")
-        await clerks.hitl("sessions list --json --limit 10", "These are 10; --limit shows more.\n")
+        await clerks.hitl(
+            "sessions list --json --limit 10", "These are 10; --limit shows more.\n", "No hand-off is open.\n"
+        )
         if place % 10 == 0:
-            await clerks.hitl("reconcile")
+            await clerks.hitl("reconcile", "No ticket is open.\n")
             await clerks.hitl("db upgrade", "The database is up to date.\n")
             await clerks.hitl("db purge --older-than 1", "There was nothing to let go of.\n")
         if place % 2:
