@@ -277,7 +277,7 @@ async def abandon(bridge, going=()):
         *driver._tasks,
         *driver._worker._running,
         *(job.task for job in intake._jobs),
-        *intake._typing_now,
+        *intake._typing._tasks,
         inbox._group._task,
         *(task for one in slots for task in (one._fetching, one._returning)),
     ]
