@@ -35,7 +35,8 @@ class Bridge(BotSide):
     :param work: ``False`` only takes in and answers: another process does the work.
     :param drive: ``False`` leaves it to :meth:`settle` to do anything at all, for tests that decide when time passes.
     :param reconcile_seconds: how often open sessions are read, for deliveries that were lost; ``None`` for never.
-    :param poll_seconds: how often to look for what nobody has told this process of.
+    :param poll_seconds: how often to ask whether another process has written anything, which is cheap; everything is
+        looked at when one has, and every half minute.
     :param lease_seconds: after how long a worker that was not heard of is taken for dead; PostgreSQL only.
     :param start_patience: seconds a start is tried for before the next connection is tried, or the customer is told.
     :param concurrency: attempts at a time, for each connection and for the host.

@@ -23,7 +23,7 @@ __all__ = ["Driver", "pause_after"]
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE: Final = 5.0
-_AGAIN: Final = 0.05
+_AGAIN: Final = 0.05  # seconds until the next look, when the last one has not found all there is
 _REST: Final = 3.0  # times as long as following a hint took, no other is followed: many come when much is to be done
 
 

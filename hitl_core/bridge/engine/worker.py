@@ -87,7 +87,7 @@ class Worker:
         self.wake = asyncio.Event()
         """Set when there is something to be done."""
         self.hinted = False
-        """Another process has accepted something: poll at once."""
+        """Another process has accepted something that nobody has looked for yet."""
         self.more = False
         """The last poll has not found all there is."""
 

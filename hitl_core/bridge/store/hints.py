@@ -75,6 +75,7 @@ class Hints:
         self._sleep = sleep
         self._heard: Callable[[str], None] = _nothing
         self._connection: _Connection | None = None
+        self._times, self._since = 0, float("-inf")
         self._one_by_one = asyncio.Lock()
         self._listening: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -86,6 +87,15 @@ class Hints:
     def listening(self) -> bool:
         """Whether hints arrive at present."""
         return self._connection is not None
+
+    @property
+    def session(self) -> int:
+        """Since when every hint arrives, as a number that changes with each connection; 0 while some may be missed.
+
+        They may also be missed in its first seconds: others do not know of a newcomer at once.
+        """
+        since = self._store.clock.monotonic() - self._since
+        return self._times if self._connection is not None and since > _LOOK_EVERY + _PATIENCE else 0
 
     async def start(self, heard: Callable[[str], None]) -> None:
         """Begin to listen; does nothing on SQLite, where hints are switched off, and the second time.
@@ -183,6 +193,7 @@ class Hints:
             await connection.execute("SELECT set_config('application_name', $1, false)", self._mark, timeout=_PATIENCE)
             await connection.add_listener(self._channel, self._hear)
             self._connection, self._looked_at = connection, float("-inf")
+            self._times, self._since = self._times + 1, self._store.clock.monotonic()
             logger.debug("hints are on")
             while not lost.is_set() and not connection.is_closed():
                 with suppress(TimeoutError):

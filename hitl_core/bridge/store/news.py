@@ -17,7 +17,7 @@ class News:
     """What is known about other processes on a store without looking at its tables.
 
     On SQLite the file itself tells (``PRAGMA data_version``); on PostgreSQL whoever writes gives a hint, and as long as
-    hints arrive there is nothing else to be asked.
+    hints arrive there is nothing else to be asked; what was told while they did not is news once they do again.
     """
 
     def __init__(self, store: Store, hints: Hints) -> None:
@@ -25,11 +25,13 @@ class News:
         self._hints = hints
         self._connection: Any = None
         self._version: int | None = None
+        self._session = 0
 
     async def any(self) -> bool:
         """Whether there may be something since the last time; ``True`` where nothing can be known."""
         if not self._store.is_sqlite:
-            return not self._hints.listening
+            session, self._session = self._session, self._hints.session
+            return not session or self._session != session
         try:
             version = await self._data_version()
         except (SQLAlchemyError, sqlite3.Error):

@@ -138,8 +138,8 @@ class Wire:
         await asyncio.sleep(0)
         return answer
 
-    def stream(self, *_, **__):
-        raise NotImplementedError
+    def stream(self, request, **options):
+        return self._wire.stream(request, **options)
 
     async def aclose(self):
         await self._wire.aclose()

@@ -25,7 +25,7 @@ from hitl_core.bridge.engine.intake.owning import Owned, Ownership
 from hitl_core.bridge.engine.intake.parsing import DeliveryRead, parse
 from hitl_core.bridge.engine.intake.queueing import Waiting
 from hitl_core.bridge.engine.intake.reading import Claim, Comparison, SessionPages, read_session
-from hitl_core.bridge.engine.intake.typing import Tell, Typing
+from hitl_core.bridge.engine.intake.typing_notices import Tell, Typing
 from hitl_core.bridge.host import Receipt
 from hitl_core.bridge.store.base import RefusedError, Store
 from hitl_core.bridge.store.inbox import Inbox
