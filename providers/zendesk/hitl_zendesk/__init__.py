@@ -1,0 +1,1 @@
+"""Zendesk for HITL: Support tickets, and Zendesk messaging."""
