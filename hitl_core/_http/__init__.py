@@ -1,7 +1,7 @@
 """The transport: how one connection talks HTTP, and repeats only what is safe to repeat.
 
 Reading order: ``messages`` (what is exchanged), ``transport`` (the contract), ``network`` and ``asgi`` (its two
-implementations), ``urls``, ``encoding`` and ``auth`` (what a request is made of), ``waits``, ``budget`` and
+implementations), ``urls``, ``encoding``, ``auth`` and ``oauth`` (what a request is made of), ``waits``, ``budget`` and
 ``failures`` (what decides about repeats), ``call`` and ``streaming`` (one request's life), ``client`` (what providers
 use). ``guarded`` stands apart: it sends to addresses that strangers wrote, and shares ``trust`` with ``network``.
 """
@@ -18,6 +18,7 @@ from hitl_core._http.client import HttpClient, RequestOptions
 from hitl_core._http.encoding import FilePart
 from hitl_core._http.failures import Classify, VendorError
 from hitl_core._http.messages import Headers, HttpRequest, HttpResponse, StreamedResponse
+from hitl_core._http.oauth import OAuthTokens
 from hitl_core._http.transport import AnswerRefused, AsgiApp, Transport, TransportFailure
 from hitl_core._http.urls import segment
 from hitl_core._http.waits import RetryPolicy, parse_http_date, parse_retry_after
@@ -44,6 +45,7 @@ __all__ = [
     "LimitsParser",
     "MemoryBudget",
     "NetworkTransport",
+    "OAuthTokens",
     "RateObservation",
     "RequestOptions",
     "RetryPolicy",

@@ -2,9 +2,8 @@
 
 import contextlib
 
-from pydantic import SecretStr
-
 import hitl_core as hitl
+from hitl_core.state import MemoryState
 from hitl_core.testing.reference import ReferenceProvider
 from hitl_core.testing.reference.auth import RotatingToken
 from hitl_core.testing.reference.provider import _classify
@@ -49,21 +48,8 @@ class SendsAgainAfterRenewal(ReferenceProvider):
 
 
 class InMemory(RotatingToken):
-    _refresh = None
-
-    async def _take(self):
-        pass
-
-    async def _renew(self):
-        settings = self._ctx.settings
-        body = {
-            "client_id": settings.client_id,
-            "client_secret": settings.client_secret.get_secret_value(),
-            "refresh_token": self._refresh or settings.refresh_token.get_secret_value(),
-        }
-        tokens = (await self._http.post("oauth/token", operation="refresh_token", json=body)).json()
-        self._refresh, self._access = tokens["refresh_token"], SecretStr(tokens["access_token"])
-        return True
+    def __init__(self, ctx, http):
+        super().__init__(_Other(ctx, state=MemoryState()), http)
 
 
 @kills("test_a_restart_goes_on_with_the_renewed_credential")
@@ -105,11 +91,10 @@ class TakesNoLock(Authenticating):
 class Trusting(RotatingToken):
     async def refresh(self):
         used = self._access
-        async with self._ctx.state.lock("oauth"):
-            await self._take()
-            stale = self._access is not None and self._access != used
-            self._taken = stale or (getattr(self, "_taken", False) and self._access is not None)
-            return stale or (not self._taken and await self._renew())
+        self._take(await self._stored())
+        stale = self._access is not None and self._access != used
+        self._taken = stale or (getattr(self, "_taken", False) and self._access is not None)
+        return stale or (not self._taken and await self._renew(refused=self._access))
 
 
 @kills("test_an_instance_that_slept_through_a_renewal_goes_on")
@@ -120,9 +105,8 @@ class TrustsTheState(Authenticating):
 
 
 class Hasty(RotatingToken):
-    async def refresh(self):
-        async with self._ctx.state.lock("oauth"):
-            return await self._renew()
+    def _serves(self, refused):
+        return False
 
 
 @kills("test_calls_at_once_renew_once")
@@ -151,10 +135,10 @@ class Shared(RotatingToken):
     _tokens = {}  # noqa: RUF012 - that it is everybody's is the fault
 
     async def headers(self):
-        headers = await super().headers()
-        if headers:
-            self._tokens["last"] = headers
-        return headers or self._tokens.get("last", {})
+        if self._access is None and "last" in self._tokens:
+            return self._tokens["last"]
+        self._tokens["last"] = headers = await super().headers()
+        return headers
 
 
 @kills("test_one_accounts_credentials_are_not_used_for_another")
