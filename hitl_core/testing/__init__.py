@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hitl_core.testing.clock import ShiftedClock, VirtualClock, no_backoff
     from hitl_core.testing.conformance import ProviderConformance
+    from hitl_core.testing.openapi import Description, watched
     from hitl_core.testing.simulator import Simulator, SimulatorControl, serving
     from hitl_core.testing.transport import ScriptedTransport, ambiguous, not_sent, reply
 
 __all__ = [
+    "Description",
     "ProviderConformance",
     "ScriptedTransport",
     "ShiftedClock",
@@ -23,9 +25,11 @@ __all__ = [
     "not_sent",
     "reply",
     "serving",
+    "watched",
 ]
 
 _HOMES = {
+    "Description": "hitl_core.testing.openapi",
     "ProviderConformance": "hitl_core.testing.conformance",
     "ScriptedTransport": "hitl_core.testing.transport",
     "ShiftedClock": "hitl_core.testing.clock",
@@ -37,6 +41,7 @@ _HOMES = {
     "not_sent": "hitl_core.testing.transport",
     "reply": "hitl_core.testing.transport",
     "serving": "hitl_core.testing.simulator",
+    "watched": "hitl_core.testing.openapi",
 }
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -93,6 +93,7 @@ class Simulator(ABC):
         self._dispatching = False
         self._wake = asyncio.Event()
         self._vendor = Starlette(routes=list(self.routes()))
+        self._entry: Callable[..., Any] = self._answer
         self._control = control_application(self)
 
     # What a subclass says of its vendor -------------------------------------------------------------------------
@@ -329,6 +330,10 @@ class Simulator(ABC):
         finally:
             self._dispatching = False
 
+    def put_before(self, middleware: Callable[[Any], Callable[..., Any]]) -> None:
+        """Lead the vendor's requests, those that are to fail included, through an ASGI middleware first."""
+        self._entry = middleware(self._entry)
+
     async def pump(self) -> None:
         """Send the webhooks that are due."""
         if self._dispatching:
@@ -354,7 +359,7 @@ class Simulator(ABC):
             await self._control(scope, receive, send)
             await self.pump()
         else:
-            await self._answer(scope, receive, send)
+            await self._entry(scope, receive, send)
             await self.pump()
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
