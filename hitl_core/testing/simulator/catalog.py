@@ -63,7 +63,10 @@ EVENTS: Final[Mapping[str, _Said]] = {
 
 _BEFORE: Final[Mapping[tuple[str, str], _Said]] = {
     ("GET", "/_sim"): _Said("Tell everything there is to ask."),
-    ("GET", "/_sim/sessions"): _Said("List every session as agents see it, the oldest first."),
+    ("GET", "/_sim/agent"): _Said("Open the page an agent works on, in a browser."),
+    ("GET", "/_sim/sessions"): _Said(
+        "List every session as agents see it, the oldest first; with ?contents=no, files without their contents."
+    ),
     ("POST", "/_sim/sessions"): _Said("Open a session no bot knows of.", {"text": "Hi"}, "open_elsewhere"),
     ("GET", "/_sim/sessions/{id}"): _Said("Show one session as agents see it."),
 }

@@ -19,6 +19,7 @@ from hitl_core.people import Agent
 from hitl_core.testing.simulator.asked import read_act, read_fault, read_webhook_fault, told
 from hitl_core.testing.simulator.catalog import EVENTS, TEXT_NEEDED, VERBS, described, offered_events, offered_verbs
 from hitl_core.testing.simulator.model import Act, NotOfferedError, SimSession
+from hitl_core.testing.simulator.pages import page, page_part
 
 if TYPE_CHECKING:
     from hitl_core.testing.simulator.base import Simulator
@@ -27,6 +28,7 @@ __all__ = ["control_application"]
 
 _NO_TEXT = 'say a text: {"text": "Hello"}'
 _ABOUT = "GET /_sim tells everything there is to ask"
+_CONTENTS = {"messages": {"__all__": {"files": {"__all__": {"content"}}}}}
 
 
 class _RefusedError(Exception):
@@ -57,6 +59,7 @@ def control_application(simulator: Simulator) -> Starlette:
         ("POST", "/_sim/clock", control.advance),
     )
     routes = [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+    routes += [Route("/_sim/agent", page), Route("/_sim/agent/static/{name}", page_part)]
     return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
 
 
@@ -111,8 +114,9 @@ class _Control:
     async def describe(self, _: Request) -> Any:
         return described(self._simulator)
 
-    async def sessions(self, _: Request) -> Any:
-        return [session.model_dump(mode="json") for session in await self._simulator.sessions()]
+    async def sessions(self, request: Request) -> Any:
+        without = _CONTENTS if request.query_params.get("contents") == "no" else None
+        return [session.model_dump(mode="json", exclude=without) for session in await self._simulator.sessions()]
 
     async def session(self, request: Request) -> Any:
         return (await self._session(request.path_params["id"])).model_dump(mode="json")
