@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+
+from hitl_core.testing.simulator import Simulator, serving
 
 PATIENCE = 20
 FLAGS = (
@@ -33,6 +37,15 @@ FLAGS = (
     "--disable-renderer-backgrounding",
     "--hide-scrollbars",
 )
+
+OUTSIDE = """
+    const wide = document.documentElement.clientWidth;
+    const shown = (element) => !element.closest('.sr-only, .table-scroll, svg') && element.getClientRects().length > 0;
+    const elements = [...document.querySelectorAll('body *')].filter(shown);
+    const outside = elements.filter((element) => element.getBoundingClientRect().right > wide + 1);
+    return [document.documentElement.scrollWidth - wide, outside.map((element) => element.outerHTML.slice(0, 80))];
+"""
+"""A script that says by how much the page is too wide, and what is outside of it."""
 
 
 def find_chromium() -> tuple[str, str] | None:
@@ -139,3 +152,39 @@ def running_demo(*options: str) -> Iterator[dict[str, str]]:
             process.send_signal(signal.SIGINT)
             errors = process.communicate(timeout=15)[1]
     assert (process.returncode, "Traceback" in errors) == (0, False), errors
+
+
+class Served:
+    """A simulator on a port, in a thread of its own.
+
+    :param url: where it is.
+    """
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = url
+        self._loop = loop
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Let something happen at the helpdesk."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+
+@contextmanager
+def served(simulator: Simulator) -> Iterator[Served]:
+    """Serve a simulator while browsers, which block, look at it."""
+    up, down, found = threading.Event(), asyncio.Event(), []
+
+    async def serve() -> None:
+        async with serving(simulator) as url:
+            found.append(Served(url, asyncio.get_running_loop()))
+            up.set()
+            await down.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert up.wait(PATIENCE)
+        yield found[0]
+    finally:
+        found[0]._loop.call_soon_threadsafe(down.set)
+        thread.join(PATIENCE)

@@ -4,7 +4,7 @@ import pytest
 from hitl_desk.server.content import MAX_TEXT
 from selenium.webdriver.common.keys import Keys
 
-from .driving import running_demo, window
+from .driving import OUTSIDE, running_demo, window
 
 pytestmark = pytest.mark.browser
 
@@ -25,13 +25,6 @@ TYPE = """
     const box = document.querySelector('#composer-text');
     box.value = arguments[0].repeat(arguments[1]);
     box.dispatchEvent(new Event('input', { bubbles: true }));
-"""
-OUTSIDE = """
-    const wide = document.documentElement.clientWidth;
-    const shown = (element) => !element.closest('.sr-only, .table-scroll, svg') && element.getClientRects().length > 0;
-    const elements = [...document.querySelectorAll('body *')].filter(shown);
-    const outside = elements.filter((element) => element.getBoundingClientRect().right > wide + 1);
-    return [document.documentElement.scrollWidth - wide, outside.map((element) => element.outerHTML.slice(0, 80))];
 """
 
 

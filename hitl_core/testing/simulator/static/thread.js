@@ -105,6 +105,7 @@ function lines(session) {
 // Where it is scrolled to ------------------------------------------------------------------------------------------
 
 let atEnd = true;
+let heights = "";
 
 function below() {
   return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
@@ -113,9 +114,12 @@ function below() {
 /** Stay at the end, for who was there. */
 function stay() {
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+  heights = `${scroll.scrollHeight} ${scroll.clientHeight}`;
 }
 
 scroll.addEventListener("scroll", () => {
+  // Where something has grown, it was not the agent who scrolled.
+  if (heights !== `${scroll.scrollHeight} ${scroll.clientHeight}`) return stay();
   atEnd = below() < NEAR;
   if (atEnd) byId("jump").hidden = true;
 });
@@ -125,6 +129,7 @@ byId("jump").addEventListener("click", () => {
 });
 byId("facts").addEventListener("toggle", () => {
   atEnd = below() < NEAR;
+  stay();
 });
 new ResizeObserver(stay).observe(scroll);
 
