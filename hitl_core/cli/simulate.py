@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from hitl_core.discovery import find_plugin, list_plugins
+from hitl_core.discovery import Plugin, find_plugin, list_plugins, list_providers
 from hitl_core.environment import variable_prefix
-from hitl_core.errors import ConfigurationError
+from hitl_core.errors import ConfigurationError, ProviderLoadError
 
 if TYPE_CHECKING:
     from hitl_core.testing.simulator import Simulator
@@ -74,19 +74,49 @@ def simulate(name: str | None, host: str, port: int, webhooks_to: str | None, as
 def load_simulator(name: str) -> type[Simulator]:
     """Import the simulator of a provider.
 
-    :raises ConfigurationError: none is installed, or what it needs is missing.
+    :raises ConfigurationError: none is installed, or what it needs is missing; says what to install.
     """
-    plugin = find_plugin(SIMULATORS, name, "simulator")
+    plugin = _simulator_of(name)
     try:
         from hitl_core.testing.simulator import Simulator
     except ModuleNotFoundError as error:
-        msg = f"simulators need {error.name}; install it with: pip install '{plugin.distribution}[simulator]'"
-        raise ConfigurationError(msg) from error
-    loaded = plugin.load()
+        raise _without(plugin, error) from error
+    try:
+        loaded = plugin.load()
+    except ProviderLoadError as error:
+        reason = error.__cause__
+        if isinstance(reason, ModuleNotFoundError) and not _is_its_own(reason, plugin):
+            raise _without(plugin, reason) from error
+        raise
     if not (isinstance(loaded, type) and issubclass(loaded, Simulator)):
         msg = f"{plugin.origin} offers the simulator {name!r}, but {plugin.target} is no hitl_core.testing Simulator"
         raise ConfigurationError(msg)
     return loaded
+
+
+def _simulator_of(name: str) -> Plugin:
+    installed = list_plugins(SIMULATORS)
+    provider = next((plugin for plugin in list_providers() if plugin.name == name), None)
+    if provider is not None and not any(plugin.name == name for plugin in installed):
+        msg = (
+            f"provider {name!r} is installed without a simulator; where there is one, it comes with: "
+            f"pip install '{provider.distribution}[simulator]' "
+            f"(installed: {', '.join(plugin.name for plugin in installed) or 'none'})"
+        )
+        raise ConfigurationError(msg)
+    return find_plugin(SIMULATORS, name, "simulator")
+
+
+def _without(plugin: Plugin, error: ModuleNotFoundError) -> ConfigurationError:
+    return ConfigurationError(
+        f"the simulator of {plugin.name!r} needs {error.name}; "
+        f"install it with: pip install '{plugin.distribution}[simulator]'"
+    )
+
+
+def _is_its_own(error: ModuleNotFoundError, plugin: Plugin) -> bool:
+    """Whether a missing module is one of the package's own: no extra brings those."""
+    return (error.name or "").partition(".")[0] == plugin.target.partition(":")[0].partition(".")[0]
 
 
 async def _simulate(name: str, host: str, port: int, webhooks_to: str | None, as_json: bool) -> None:
@@ -118,7 +148,8 @@ def _tell(name: str, url: str, simulator: Simulator, settings: Mapping[str, Any]
     for setting, value in settings.items():
         click.echo("  " + set_.format(prefix + setting.upper(), value))
     click.echo(
-        f"\nAct as an agent (everything it can do: GET {url}/_sim):\n"
+        f"\nAct as an agent in a browser: {url}/_sim/agent\n"
+        f"or by requests (everything it can do: GET {url}/_sim):\n"
         f"  curl {url}/_sim/sessions\n"
         f"  curl {url}/_sim/sessions/ID/reply -H 'Content-Type: application/json' -d '{{\"text\": \"Hello\"}}'\n"
         "\nCtrl-C ends it, and forgets everything."

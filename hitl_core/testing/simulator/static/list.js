@@ -13,7 +13,7 @@ function heard(session) {
 }
 
 function lastLine(session) {
-  const last = session.messages.at(-1);
+  const last = session.messages.filter(({ text, files }) => text.trim() || files.length).at(-1);
   if (!last) return "Nothing was said yet";
   const lines = plain(last).split("\n").filter((line) => line.trim());
   const words = lines.at(-1) || (last.files.length ? last.files.map(({ name }) => name).join(", ") : "…");

@@ -38,6 +38,8 @@ function actions(session) {
       onclick: () => work(async () => {
         await api.act(session.id, action.verb, { agent: me() });
         await refresh();
+        // The button is gone, and with it the place of who uses the keyboard.
+        if (document.activeElement === document.body) byId("thread").focus({ preventScroll: true });
       }),
     }, action.label),
   })));
@@ -78,6 +80,7 @@ function line(session, message, name, grouped) {
       h("div", { class: "bubble-row" },
         h("div", { class: "bubble" },
           note ? h("p", { class: "note-label" }, icon("lock"), "Note · only agents see this") : null,
+          text || message.files.length ? null : h("p", { class: "muted" }, h("em", {}, "Nothing was written")),
           text ? h("p", { class: "words" }, text) : null,
           message.files.map((file, index) => fileElement(session.id, message, file, index, stay))),
         changeable ? h("button", {

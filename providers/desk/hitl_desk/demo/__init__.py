@@ -1,1 +1,1 @@
-"""``hitl demo``: a desk, a small bot and a customer's chat page, all on one port, with nothing to set up."""
+"""``hitl demo``: a helpdesk, a small bot and a customer's chat page on this machine, with nothing to set up."""

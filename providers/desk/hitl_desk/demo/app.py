@@ -1,4 +1,4 @@
-"""The customer's chat page, its small API, and the webhook the desk calls. Mounted at ``/chat``."""
+"""The customer's chat page, its small API, and the webhook the helpdesk calls. Mounted at ``/chat``."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def create_chat_app(chat: Chat, *, base_url: Callable[[], str], connection: str 
     """Make the chat's application.
 
     :param base_url: where this server is reached, asked when needed; customers' pictures are named by it.
-    :param connection: the bridge's name of the desk's connection.
+    :param connection: the bridge's name of the helpdesk's connection.
     """
     api = _Api(chat, base_url, connection)
     routes = [
@@ -71,7 +71,7 @@ def create_chat_app(chat: Chat, *, base_url: Callable[[], str], connection: str 
         Route("/api/new", api.new, methods=["POST"]),
         Route("/api/media/{number:int}/{index:int}", api.media),
         Route("/files/{name}", api.stored),
-        Route(f"/webhooks/{connection}", api.webhook, methods=["POST"]),
+        Route(f"/webhooks/{connection}", api.webhook, methods=["POST", "GET"]),  # some helpdesks try the address first
         Mount("/static", StaticFiles(directory=_STATIC)),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _problem, HitlError: _failure})
@@ -196,7 +196,7 @@ class _Api:
     # Files ----------------------------------------------------------------------------------------------------
 
     async def stored(self, request: Request) -> Response:
-        """Serve a customer's picture to whoever was given its unguessable name: the page and the desk."""
+        """Serve a customer's picture to whoever was given its unguessable name: the page and the helpdesk."""
         file = self._chat.conversations.file(request.path_params["name"])
         if file is None:
             raise HTTPException(404, "There is no such picture any more.")
@@ -267,15 +267,20 @@ class _Api:
             if not self._streams[conversation.id]:
                 del self._streams[conversation.id]
 
-    # The desk -------------------------------------------------------------------------------------------------
+    # The helpdesk ---------------------------------------------------------------------------------------------
 
     async def webhook(self, request: Request) -> Response:
-        """Take in a delivery of the desk: proven and remembered now, worked on afterwards."""
+        """Take in a delivery of the helpdesk: proven and remembered now, worked on afterwards."""
         body = await _read(request, _MAX_WEBHOOK, "The delivery is too large.")
         if self._chat.bridge is None:
             return Response(status_code=503, headers={"Retry-After": "2"})
         receipt = await self._chat.bridge.receive_webhook(
-            self._connection, headers=request.headers.items(), body=body, method=request.method
+            self._connection,
+            headers=request.headers.items(),
+            body=body,
+            method=request.method,
+            path=request.url.path,
+            query=dict(request.query_params),
         )
         return Response(receipt.reply.body, receipt.reply.status, dict(receipt.reply.headers))
 

@@ -32,6 +32,8 @@ class Chat:
     """All conversations, between their customers, the bot and the bridge. It is the bridge's host.
 
     :ivar bridge: set once it runs; until then nobody can be reached but the bot.
+    :ivar takes_reason: whether the helpdesk has an option of its own for why the bot hands over; where it has none, the
+        reason is what describes the hand-off.
     :ivar closing: the demo is about to end: streams end too.
     """
 
@@ -39,6 +41,7 @@ class Chat:
         self.conversations = conversations
         self.clock = clock
         self.bridge: Bridge | None = None
+        self.takes_reason = True
         self.closing = False
 
     def close(self) -> None:
@@ -119,7 +122,8 @@ class Chat:
             conversation.customer,
             _title(conversation),
             history=conversation.history(),
-            options={"reason": reason},
+            description=None if self.takes_reason else reason,
+            options={"reason": reason} if self.takes_reason else None,
             trigger_message_id=str(entry.number),
             wait=0,  # the customer is told by the bridge, whenever it is so far
         )

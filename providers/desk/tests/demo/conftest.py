@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from hitl_desk.demo.own_desk import OwnDesk
 from hitl_desk.demo.running import run_demo
 
 PATIENCE = 10
@@ -122,9 +124,9 @@ class Agent:
 
 
 class Demo:
-    def __init__(self, stack, chat, inbox, data_dir):
+    def __init__(self, stack, chat, agents_page, data_dir):
         self._stack = stack
-        self.chat, self.inbox, self.data_dir = chat, inbox, data_dir
+        self.chat, (self.agents_page_name, self.inbox), self.data_dir = chat, agents_page, data_dir
         parts = urlsplit(chat)
         self.base_url = f"{parts.scheme}://{parts.netloc}"
 
@@ -150,12 +152,13 @@ class Demo:
 
 
 @asynccontextmanager
-async def running(data_dir):
-    """Run the demo in this event loop."""
+async def running(data_dir, make_helpdesk=None):
+    """Run the demo in this event loop, on a desk of its own unless another helpdesk is given."""
+    make_helpdesk = make_helpdesk or (lambda base_url: OwnDesk(base_url, data_dir))
     stop = asyncio.Event()
     addresses = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
-        run_demo("127.0.0.1", 0, data_dir, lambda *found: addresses.set_result(found), stop=stop)
+        run_demo("127.0.0.1", 0, data_dir, make_helpdesk, lambda *found: addresses.set_result(found), stop=stop)
     )
     await asyncio.wait((task, addresses), return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
     if not addresses.done():
@@ -172,3 +175,60 @@ async def running(data_dir):
 async def demo(tmp_path):
     async with running(tmp_path / "desk") as made:
         yield made
+
+
+MADE_UP = """
+from dataclasses import replace
+
+from hitl_core.testing.reference import ReferenceProvider, ReferenceSimulator
+
+
+class PaperSimulator(ReferenceSimulator):
+    title = "Paper Helpdesk"
+
+
+class PaperProvider(ReferenceProvider):
+    info = replace(
+        ReferenceProvider.info,
+        name="paper",
+        capabilities=ReferenceProvider.info.capabilities.model_copy(update={"webhook_registration": False}),
+    )
+    register_webhook = unregister_webhook = None  # its webhooks are set up by hand
+
+
+class BareProvider(ReferenceProvider):
+    info = replace(ReferenceProvider.info, name="bare")
+
+
+class LackingProvider(ReferenceProvider):
+    info = replace(ReferenceProvider.info, name="lacking")
+"""
+ENTRY_POINTS = """
+[hitl.providers]
+reference = hitl_core.testing.reference:ReferenceProvider
+paper = hitl_made_up:PaperProvider
+bare = hitl_made_up:BareProvider
+lacking = hitl_made_up:LackingProvider
+
+[hitl.simulators]
+reference = hitl_core.testing.reference:ReferenceSimulator
+paper = hitl_made_up:PaperSimulator
+lacking = hitl_made_up_lacking:LackingSimulator
+"""
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    """Install providers of the tests' own: one that can everything, one less, one without and one with half a
+    simulator; give the directory they are in."""
+    site = tmp_path / "site"
+    info = site / "hitl_made_up-1.2.3.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hitl-made-up\nVersion: 1.2.3\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (site / "hitl_made_up.py").write_text(MADE_UP)
+    (site / "hitl_made_up_lacking.py").write_text("import a_module_nobody_has\n")
+    monkeypatch.syspath_prepend(site)
+    yield site
+    for name in ("hitl_made_up", "hitl_made_up_lacking"):
+        sys.modules.pop(name, None)
