@@ -6,10 +6,13 @@ import re
 from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
-from hitl_zendesk.simulator.answering import Call, Row
+from hitl_zendesk.simulator.answering import Answer, Call, Row
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.paging import paged
+from hitl_zendesk.simulator.records import Comment, Ticket, Via
+from hitl_zendesk.simulator.refusals import invalid
 from hitl_zendesk.simulator.shown import Shown
+from hitl_zendesk.simulator.texts import BLOCK, redacted
 from hitl_zendesk.simulator.tickets import Tickets
 
 __all__ = ["comment_rows"]
