@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import JsonValue, SecretStr
 
-from hitl_core.errors import AuthenticationError, InvalidRequestError
+from hitl_core.errors import (
+    AmbiguousOutcomeError,
+    AuthenticationError,
+    InvalidRequestError,
+    ProviderError,
+    ProviderUnavailableError,
+)
 from hitl_core.logs import register_secret
 
 if TYPE_CHECKING:
@@ -19,8 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuthTokens"]
 
+ErrorT = TypeVar("ErrorT", bound=ProviderError)
+
 _KEY: Final = "oauth"
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 3600
+
+# The token each task was given last: a refusal may come when another task has a newer one already, which still works.
+_given: ContextVar[tuple[OAuthTokens, SecretStr] | None] = ContextVar("hitl_oauth_given", default=None)
 
 
 class OAuthTokens:
@@ -74,11 +86,15 @@ class OAuthTokens:
             self._take(await self._stored())
         if self._access is None or self._runs_out():
             await self._renew()
-        return {"authorization": f"Bearer {self._access.get_secret_value()}"} if self._access else {}
+        if self._access is None:
+            return {}
+        _given.set((self, self._access))
+        return {"authorization": f"Bearer {self._access.get_secret_value()}"}
 
     async def refresh(self) -> bool:
         """Get another token after one was refused, unless another instance has done so since."""
-        return await self._renew(refused=self._access)
+        given = _given.get()
+        return await self._renew(refused=given[1] if given is not None and given[0] is self else self._access)
 
     def _serves(self, refused: SecretStr | None) -> bool:
         """Whether what is stored by now will do."""
@@ -115,13 +131,22 @@ class OAuthTokens:
         grant = {"grant_type": "refresh_token", "refresh_token": refresh}
         if refresh is None:
             grant = {"grant_type": "client_credentials"}
-        answer = await self._http.post(
-            self._path,
-            operation="refresh_token",
-            json={**self._client, **grant, **self._extra},
-            repeatable=refresh is None,
-        )
-        tokens = answer.json()
+        try:
+            answer = await self._http.post(
+                self._path,
+                operation="refresh_token",
+                json={**self._client, **grant, **self._extra},
+                repeatable=refresh is None,
+            )
+        except AmbiguousOutcomeError as error:
+            # Whether the refresh token is used up is open, but of the call that needs a token nothing was sent.
+            msg = "the request for an access token was not answered, so the call itself was not sent; try again later"
+            raise self._as(ProviderUnavailableError, error, msg) from None
+        try:
+            tokens = answer.json()
+        except ProviderError as error:
+            msg = "the request for an access token was not answered in JSON; check base_url"
+            raise self._as(ProviderError, error, msg) from None
         if not isinstance(tokens, dict) or not isinstance(tokens.get("access_token"), str):
             msg = "the helpdesk answered the request for an access token without one"
             raise AuthenticationError(msg, operation="refresh_token", status=answer.status)
@@ -132,7 +157,7 @@ class OAuthTokens:
         if again := tokens.get("refresh_token") or refresh:
             value["refresh_token"] = again
         seconds = tokens.get("expires_in")
-        if isinstance(seconds, int | float) and 0 < seconds < _LONGEST_LIFE:
+        if isinstance(seconds, int | float) and seconds is not True and 0 < seconds < _LONGEST_LIFE:
             value["ends"] = (self._clock.now() + timedelta(seconds=seconds)).astimezone(UTC).isoformat()
         return value
 
@@ -161,7 +186,10 @@ class OAuthTokens:
                 "the refresh token is used up or revoked; make a new one for this app and set refresh_token, or check "
                 "client_id and client_secret"
             )
-        return AuthenticationError(
+        return self._as(AuthenticationError, error, msg)
+
+    def _as(self, kind: type[ErrorT], error: ProviderError, msg: str) -> ErrorT:
+        return kind(
             msg,
             provider=error.provider,
             connection=error.connection,
