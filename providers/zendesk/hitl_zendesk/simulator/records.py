@@ -191,6 +191,8 @@ class Ticket:
     """Of a follow-up: the ticket it follows."""
     comments: list[Comment] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
+    status_before: str | None = None
+    """Of a deleted ticket: what it would be restored to."""
     gone: bool = False
     """Deleted for good."""
 

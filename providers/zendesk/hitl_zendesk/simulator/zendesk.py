@@ -17,6 +17,7 @@ from hitl_zendesk.simulator.account import ACCOUNT_ID, BOT_NAME, GROUPS, Account
 from hitl_zendesk.simulator.answering import Api
 from hitl_zendesk.simulator.api_account import account_rows
 from hitl_zendesk.simulator.api_comments import comment_rows
+from hitl_zendesk.simulator.api_endings import ending_rows
 from hitl_zendesk.simulator.api_hooks import credentials_of, hook_rows
 from hitl_zendesk.simulator.api_tickets import ticket_rows
 from hitl_zendesk.simulator.api_triggers import trigger_rows
@@ -24,6 +25,7 @@ from hitl_zendesk.simulator.api_uploads import upload_rows
 from hitl_zendesk.simulator.api_users import user_rows
 from hitl_zendesk.simulator.commenting import Draft
 from hitl_zendesk.simulator.dispatch import DEFAULT_ENDPOINT, HookDispatcher, delivery_headers, invocation_of
+from hitl_zendesk.simulator.endings import Endings
 from hitl_zendesk.simulator.ids import ulid_of
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.oauth import SIM_CLIENT_ID, SIM_CLIENT_SECRET, OAuth
@@ -73,12 +75,14 @@ class ZendeskSimulator(Simulator):
         self.oauth = OAuth(self.account)
         shown = Shown(self.account)
         self.tickets = Tickets(self.account)
+        self.endings = Endings(self.account, self.tickets)
         self.telling = Telling(self.account, shown, self._event)
         self.triggers = Triggers(self.account, self._call_hook)
         self.tickets.listeners += [self.telling.tell, self.triggers.act]
         rows = [
             *user_rows(self.account, shown, self.limits),
             *ticket_rows(self.account, shown, self.tickets, self.limits),
+            *ending_rows(self.account, self.tickets, self.endings, self.limits),
             *comment_rows(self.account, shown, self.tickets, self.limits),
             *upload_rows(self.account, shown),
             *hook_rows(self.account, shown, self.webhooks, self.limits),
@@ -277,6 +281,28 @@ class ZendeskSimulator(Simulator):
         """Answer and take it in one update."""
         self._act(session_id, agent, {"assignee_id": int(agent.id)}, self._draft(int(agent.id), text))
 
+    async def make_private(self, session_id: str, message_id: str, *, agent: Agent) -> None:
+        """Hide a comment from the requester; no verb of ``/_sim``."""
+        ticket = self._ticket(session_id)
+        self.tickets.make_private(ticket, ticket.comment(int(message_id)), self.account.users[int(agent.id)], Via.web())
+
+    async def merge(self, session_id: str, into: str, *, agent: Agent) -> None:
+        """Merge the ticket into another; no verb of ``/_sim``."""
+        user = self.account.users[int(agent.id)]
+        self.endings.merge(self._ticket(session_id), self._ticket(into), user, Via.web())
+
+    async def spam(self, session_id: str, *, agent: Agent) -> None:
+        """Mark the ticket as spam, which deletes it; no verb of ``/_sim``."""
+        self.endings.spam(self._ticket(session_id), self.account.users[int(agent.id)], Via.web())
+
+    async def remove(self, session_id: str, *, agent: Agent) -> None:
+        """Delete the ticket; no verb of ``/_sim``."""
+        self.endings.delete(self._ticket(session_id), self.account.users[int(agent.id)], Via.web())
+
+    async def restore(self, session_id: str, *, agent: Agent) -> None:
+        """Bring a deleted ticket back; no verb of ``/_sim``."""
+        self.endings.restore(self._ticket(session_id), self.account.users[int(agent.id)], Via.web())
+
     # Done by others -------------------------------------------------------------------------------------------
 
     async def customer_writes(self, session_id: str, text: str) -> None:
@@ -302,7 +328,7 @@ class ZendeskSimulator(Simulator):
         count = self.account.ids.next("stranger")
         stranger = self.account.add_user(STRANGER, email=f"somebody.{count}@elsewhere.example")
         draft = self._draft(stranger.id, text)
-        given = {"subject": text[:60], "requester_id": stranger.id}
+        given = {"subject": "Written by mail", "requester_id": stranger.id}
         return str(self.tickets.create(given, stranger, Via.mail(), draft=draft).ticket.id)
 
     async def expire_credentials(self) -> None:
