@@ -88,6 +88,7 @@ ASKED = {
     "changes": ("GET", "/api/v2/incremental/tickets/cursor", "start_time=1700000000&per_page=100", None),
     "more changes": ("GET", "/api/v2/incremental/tickets/cursor", "cursor=abc&per_page=100", None),
     "a file's record": ("GET", "/api/v2/attachments/498483", "", None),
+    "what is required": ("GET", "/api/v2/ticket_fields", "", None),
     "a trigger": ("POST", "/api/v2/triggers", "", {"trigger": TRIGGER}),
     "a trigger mended": ("PUT", "/api/v2/triggers/25", "", {"trigger": TRIGGER}),
     "triggers": ("GET", "/api/v2/triggers", "page%5Bsize%5D=100", None),
