@@ -1,0 +1,27 @@
+"""Zendesk messaging keeps the contract, on either kind of key."""
+
+from typing import ClassVar
+
+import pytest
+from hitl_zendesk.messaging import ZendeskMessagingProvider
+from hitl_zendesk.messaging.simulator import ZendeskMessagingSimulator
+
+import hitl_core as hitl
+from hitl_core.testing.conformance import ProviderConformance
+
+
+class TestZendeskMessaging(ProviderConformance):
+    expected_errors: ClassVar = {423: hitl.InvalidRequestError}
+    """A conversation that is full stays so: it is not locked for a moment."""
+
+    @pytest.fixture
+    def provider(self):
+        return ZendeskMessagingProvider
+
+    @pytest.fixture
+    def simulator(self, clock):
+        return ZendeskMessagingSimulator(clock=clock)
+
+
+class TestZendeskMessagingOnAPort(TestZendeskMessaging):
+    level = "served"
