@@ -67,6 +67,11 @@ class ZendeskSettings(hitl.ProviderSettings):
             raise ValueError(msg)
         return subdomain.lower()
 
+    @field_validator("client_id", "client_secret", "refresh_token", "access_token", "email", "api_token", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: object) -> object:
+        return value or None  # as a variable of the environment that is there and empty
+
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
         if bool(self.client_id) != bool(self.client_secret):
