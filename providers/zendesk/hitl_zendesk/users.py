@@ -90,7 +90,7 @@ class Customers:
         if answer.status != 422:
             return _user(answer.json())
         found = await self._by_key(key) or await self._by_email(user.email)
-        if found is None and not {"email", "identities", "base"} & refused_by(answer).keys():
+        if found is None and not {"email", "external_id", "identities", "base"} & refused_by(answer).keys():
             msg = "Zendesk does not accept the customer; check name and address"
             raise hitl.InvalidRequestError(msg, operation=_OPERATION, status=422)
         return found or await self._upsert(body)
