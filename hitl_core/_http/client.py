@@ -228,6 +228,7 @@ class HttpClient:
         operation: str,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        accept: Collection[int] = (),
         max_bytes: int | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - for each piece, not for the whole
     ) -> AsyncIterator[StreamedResponse]:
@@ -235,13 +236,16 @@ class HttpClient:
 
         Repeated like any read until it opens; once pieces have come, a failure is an error.
 
+        :param accept: statuses outside of 2xx to return rather than raise, such as a redirect to where the file lies.
         :param max_bytes: bound of the decompressed body; that of :meth:`bind` when left out.
         :param timeout: seconds until the answer begins, and again for each piece.
         :raises ProviderError: as :meth:`request`, on opening and while reading.
         """
         extra = {"accept": "*/*", **_checked(headers)}
         call = StreamCall(
-            **self._facts("GET", path, operation=operation, params=params, headers=extra, timeout=timeout)
+            **self._facts(
+                "GET", path, operation=operation, params=params, headers=extra, timeout=timeout, accept=accept
+            )
         )
         call.max_bytes = call.max_bytes if max_bytes is None else max_bytes
         async with call.stack:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import hitl_core as hitl
 from hitl_core.http import Auth, BasicAuth, BearerAuth, HttpResponse, OAuthTokens, segment
@@ -111,6 +112,17 @@ class Api:
             msg = "the ticket was deleted"
             raise hitl.NotFoundError(msg, operation=operation, subject="session")
         return ticket
+
+    def own_path(self, url: str) -> str | None:
+        """Return path and query of an address on the account's own host, where our credentials may go; else ``None``.
+
+        Answers name the account's usual host, also when it is reached by another one.
+        """
+        parts = urlsplit(url)
+        hosts = {urlsplit(self.settings.root).netloc.lower(), f"{self.settings.subdomain}.zendesk.com"}
+        if parts.netloc.lower() not in hosts:
+            return None
+        return f"{parts.path.lstrip('/')}{'?' + parts.query if parts.query else ''}"
 
     def page_of(self, what: Literal["tickets", "users"], id_: str) -> str:
         """Return the address where agents see a ticket or a person."""

@@ -15,7 +15,7 @@ from hitl_zendesk.api import Api
 from hitl_zendesk.facts import ENDED, moment, number
 from hitl_zendesk.refusals import ticket_scope
 from hitl_zendesk.texts import as_html, lines_of
-from hitl_zendesk.tickets import comment_ids, state_of
+from hitl_zendesk.tickets import absent, comment_ids, state_of
 
 __all__ = ["MAX_FILE", "Comments"]
 
@@ -27,6 +27,8 @@ _WAITING: Final = frozenset({"pending", "hold"})
 
 _PAGE: Final = 100
 _SKEW: Final = timedelta(seconds=2)
+_LAG: Final = timedelta(seconds=30)
+"""How long an update may still be under way whose answer we gave up waiting for."""
 _MEDIA: Final = (hitl.Image, hitl.Audio, hitl.Video, hitl.File)
 _BLANKS: Final = re.compile(r"\s+")
 
@@ -144,10 +146,11 @@ class Comments:
             return hitl.Found(sent=hitl.SentMessage(ids=ids))
         if any(mark is not None for _, mark in marks):
             # Marks can be seen here, and ours is not among them.
-            return hitl.Absent()
-        return await self._by_words(sent, fresh)
+            return absent(request, self._api, _LAG)
+        return await self._by_words(request, fresh)
 
-    async def _by_words(self, sent: hitl.SendMessage, fresh: list[Mapping[str, Any]]) -> hitl.Finding:
+    async def _by_words(self, request: hitl.FindMessage, fresh: list[Mapping[str, Any]]) -> hitl.Finding:
+        sent = request.request
         author = self._author(sent) or await self._api.my_id()
         wanted = _bare(_text([item for item in _items(sent.message) if not isinstance(item, _MEDIA)]))
         files = any(isinstance(item, _MEDIA) for item in _items(sent.message))
@@ -155,7 +158,7 @@ class Comments:
         exact = [comment for comment in same if wanted and _bare(_words(comment)) == wanted]
         if len(exact) == 1 and not files:
             return hitl.Found(sent=hitl.SentMessage(ids=(str(exact[0]["id"]),)))
-        return hitl.Inconclusive() if same else hitl.Absent()
+        return hitl.Inconclusive() if same else absent(request, self._api, _LAG)
 
     async def _recent(self, ticket_id: str) -> list[Mapping[str, Any]]:
         params = {"sort": "-created_at", "page[size]": _PAGE}

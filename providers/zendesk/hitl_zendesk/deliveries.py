@@ -9,9 +9,10 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 import hitl_core as hitl
+from hitl_core.http import segment
 from hitl_core.signatures import HmacScheme
 from hitl_zendesk.api import Api
-from hitl_zendesk.facts import Facts, moment, number
+from hitl_zendesk.facts import Facts, agent_of, moment, number
 from hitl_zendesk.record import Record
 from hitl_zendesk.texts import words
 
@@ -160,9 +161,9 @@ class Deliveries:
         found: list[Any] | None = None
         match name:
             case "comment_added":
-                found = list(facts.comment(event["comment"], author=event["comment"]["author"], at=at))
+                found = await self._comment(facts, event["comment"], moment(detail.get("updated_at")) or at)
             case "attachment_linked_to_comment":
-                found = await self._file(facts, event["comment"], detail, at)
+                found = await self._file(facts, event["comment"], detail, moment(detail.get("updated_at")) or at)
             case "comment_made_private" | "comment_redacted" | "attachment_redacted_from_comment":
                 found = [await self._taken_back(facts, name, event["comment"], at, told)]
             case "agent_assignment_changed":
@@ -170,6 +171,17 @@ class Deliveries:
             case "status_changed":
                 found = await self._status(facts, event, detail, known)
         return found
+
+    async def _comment(self, facts: Facts, comment: Mapping[str, Any], at: Any) -> list[Any]:
+        """The event has all of a comment but its files, and of its author the name; the rest is read once for each."""
+        author = comment["author"]
+        if facts.ignored(str(comment["id"]), author, public=bool(comment.get("is_public", True))) is None:
+            author = {**author, **await self._person(number(author.get("id")))}
+        return list(facts.comment(comment, author=author, at=at))
+
+    async def _person(self, id_: str | None) -> Mapping[str, Any]:
+        people = await self._api.people("parse_webhook", {id_} if id_ else ())
+        return people.get(id_ or "", {})
 
     async def _file(self, facts: Facts, comment: Mapping[str, Any], detail: Mapping[str, Any], at: Any) -> list[Any]:
         """A file comes without its comment's author; who made the update is all that is told."""
@@ -186,7 +198,10 @@ class Deliveries:
         if reason is not None:
             event_id = f"attachment:{file['id']}"
             return [hitl.Ignored(event_id=event_id, reason=reason, message_id=id_, **common)]
-        return [facts.file(file, id_, facts.person(actor) if actor not in {None, facts.me} else None, common)]
+        # The event says neither how large the file is nor whether it is harmful.
+        path = f"attachments/{segment(str(file['id']))}"
+        whole = (await self._api.call("parse_webhook", "GET", path))["attachment"]
+        return [facts.file(whole, id_, agent_of(author), common)]
 
     async def _taken_back(
         self, facts: Facts, name: str, comment: Mapping[str, Any], at: Any, told: Mapping[str, Any]

@@ -17,7 +17,7 @@ __all__ = ["Record"]
 
 _PAGE: Final = 100
 _YOUNG: Final = timedelta(seconds=2)
-_OLDEST: Final = timedelta(days=30)
+_FIRST_LOOK: Final = timedelta(minutes=5)
 _RANKS: Final = {"session_reopened": 0, "agent_assigned": 1, "agent_unassigned": 1, "session_stopped": 3}
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -161,7 +161,8 @@ class Record:
         if cursor is not None and cursor.startswith("export:"):
             params["cursor"] = cursor.removeprefix("export:")
         else:
-            params["start_time"] = int((self._api.ctx.clock.now() - timedelta(minutes=5)).timestamp())
+            since = _since(cursor)[0] or self._api.ctx.clock.now() - _FIRST_LOOK
+            params["start_time"] = int(since.timestamp())
         answer = await self._api.call("list_changes", "GET", "incremental/tickets/cursor", params=params)
         moved = dict.fromkeys(str(ticket["id"]) for ticket in answer["tickets"])
         after = answer.get("after_cursor")

@@ -55,7 +55,8 @@ class ZendeskSettings(hitl.ProviderSettings):
     )
     share_email: bool = Field(
         default=False,
-        description="Write customers' e-mail addresses to Zendesk, which then mails them each public answer as well.",
+        description="Write customers' e-mail addresses to Zendesk also where they have an id of ours. Zendesk's own"
+        " triggers then mail them each public answer as well.",
     )
 
     @field_validator("subdomain")

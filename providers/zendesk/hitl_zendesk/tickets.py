@@ -15,10 +15,12 @@ from hitl_zendesk.settings import ZendeskOptions
 from hitl_zendesk.texts import as_html, opening_html
 from hitl_zendesk.users import Customers
 
-__all__ = ["Tickets", "comment_ids", "state_of"]
+__all__ = ["LAG", "Tickets", "absent", "comment_ids", "state_of"]
 
 _PRIORITIES: Final = {"medium": "normal"}
 _SKEW: Final = timedelta(seconds=2)
+LAG: Final = timedelta(seconds=90)
+"""How long a list of tickets may miss one; documented for lists by requester."""
 _EMPTY: Final = "<p>&nbsp;</p>"
 
 
@@ -114,7 +116,7 @@ class Tickets:
             and at >= request.sent_after - _SKEW
         ]
         if not fresh:
-            return hitl.Absent()
+            return absent(request, self._api, LAG)
         if len(fresh) > 1:
             return hitl.Inconclusive()
         relayed = opening_html(start.description, start.relay)[1]
@@ -180,6 +182,12 @@ class Tickets:
             repeatable=True,
             scopes=(ticket_scope(id_),),
         )
+
+
+def absent(request: hitl.FindSession | hitl.FindMessage, api: Api, lag: timedelta) -> hitl.Finding:
+    """Return that nothing was found, once enough time has passed for that to mean something."""
+    left = (request.sent_after + lag - api.ctx.clock.now()).total_seconds()
+    return hitl.Inconclusive(retry_after=left) if left > 0 else hitl.Absent()
 
 
 def state_of(ticket: Mapping[str, Any], *, me: str, people: Mapping[str, Mapping[str, Any]] | None = None) -> Any:

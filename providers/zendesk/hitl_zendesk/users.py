@@ -79,7 +79,7 @@ class Customers:
     async def _make(self, key: str, user: hitl.EndUser) -> Mapping[str, Any]:
         name = shorten((user.name or _NAMELESS).strip() or _NAMELESS, _LONGEST_NAME)
         body: dict[str, Any] = {"external_id": key, "name": name, "role": "end-user", **self._photo(user.avatar_url)}
-        if not (user.email and self._api.settings.share_email):
+        if not user.email or (user.external_id and not self._api.settings.share_email):
             return await self._upsert(body)
         # An upsert would match by address as well, and rewrite whoever has it; so a person with an address is created,
         # and a refusal says that somebody has it, or has been created meanwhile.

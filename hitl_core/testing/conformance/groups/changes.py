@@ -43,7 +43,7 @@ class ChangeTests(ConformanceBase):
                 continue
             await later(room, _A_WHILE)
             await do()
-            await later(room, room.connection.limits.settle_seconds)
+            await _settled(room)
             moved, cursor = await _moved(room, cursor)
             if session.id not in moved:
                 missed.append(act)
@@ -54,6 +54,7 @@ class ChangeTests(ConformanceBase):
         """A session to which nothing happened since the cursor is not named, nor is one that was named before."""
         first, second, cursor = await _two(room)
         await room.agent.reply(first.id, "kit-moved")
+        await _settled(room)
         moved, cursor = await _moved(room, cursor)
         assert first.id in moved, "the session with a reply must be named"
         assert second.id not in moved, "nothing happened to this session since the cursor"
@@ -66,6 +67,7 @@ class ChangeTests(ConformanceBase):
         first, second, cursor = await _two(room)
         await room.agent.reply(first.id, "kit-moved")
         await room.agent.reply(second.id, "kit-moved")
+        await _settled(room)
         moved, _ = await _moved(room, cursor, first.id)
         assert first.id in moved, "the session that was asked for moved"
         assert set(moved) == {first.id}, "only the sessions in request.sessions are of interest"
@@ -76,6 +78,7 @@ class ChangeTests(ConformanceBase):
         first, second, cursor = await _two(room)
         await room.agent.reply(first.id, "kit-moved")
         await room.agent.reply(second.id, "kit-moved")
+        await _settled(room)
         moved, _ = await _moved(room, cursor, limit=1)
         assert {first.id, second.id} <= set(moved), (
             f"two sessions moved, and in small pages {len({first.id, second.id} & set(moved))} was named; `cursor` is "
@@ -88,6 +91,7 @@ class ChangeTests(ConformanceBase):
         session = await room.session()
         async with room.connect(alias="kit-other") as other:
             await room.agent.reply(session.id, "kit-moved")
+            await _settled(room)
             with promised("changes can be listed by any connection of the account"):
                 page = await other.list_changes()
         keys = {ref.connection for ref in page.sessions}
@@ -98,9 +102,15 @@ class ChangeTests(ConformanceBase):
         """A read that may wait gives what is there already, whether or not the vendor can wait."""
         first, _, cursor = await _two(room)
         await room.agent.reply(first.id, "kit-moved")
+        await _settled(room)
         with promised("`wait` is an offer: a vendor that cannot wait answers at once"):
             page = await room.connection.list_changes(cursor=cursor, wait=_PATIENCE)
         assert first.id in {ref.id for ref in page.sessions}, "what is there already is not waited for, and not lost"
+
+
+async def _settled(room: Room) -> None:
+    """Let the time pass in which a read may still miss what was written."""
+    await later(room, room.connection.limits.settle_seconds)
 
 
 async def _two(room: Room) -> tuple[HitlSession, HitlSession, str | None]:
