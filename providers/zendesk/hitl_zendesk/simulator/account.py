@@ -70,6 +70,8 @@ class Account:
         self.clock = clock
         self.ids = Ids()
         self.public_url = PUBLIC_URL
+        self.files_url = PUBLIC_URL
+        """Where files are read."""
         self.auto_assign = True
         """Whether who solves a ticket that is nobody's becomes its assignee."""
         self.required_to_solve: tuple[int, ...] = ()

@@ -42,6 +42,7 @@ _CHANGES: Final = {
     "ticket_form_id": "form_changed",
     "problem_id": "problem_link_changed",
 }
+_BEFORE_COMMENTS: Final = frozenset({"assignee_id", "group_id"})
 _BARE: Final = frozenset({"agent_assignment_changed", "status_changed"})
 """Events that were seen without ``meta``."""
 _IN_CAPITALS: Final = frozenset({"status", "priority", "type"})
@@ -122,13 +123,18 @@ class Telling:
     def _events(self, change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
         if change.created:
             yield "created", {}
+        fields = {} if change.created else change.before
+        # Who takes a ticket by answering has it before the answer; who solves it by answering, after.
+        yield from self._of_fields(change, [name for name in fields if name in _BEFORE_COMMENTS])
         if not change.created or self.first_comments:
             for comment in change.comments:
                 yield from self._of_comment(comment)
-        if change.created:
-            return
-        for name, previous in change.before.items():
-            current = getattr(change.ticket, name)
+        yield from self._of_fields(change, [name for name in fields if name not in _BEFORE_COMMENTS])
+        yield from change.more
+
+    def _of_fields(self, change: Change, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name in names:
+            current, previous = getattr(change.ticket, name), change.before[name]
             if name == "tags":
                 added = [tag for tag in current if tag not in previous]
                 removed = [tag for tag in previous if tag not in current]
@@ -145,7 +151,6 @@ class Telling:
                 if name == "status":
                     ids = {"previous": CUSTOM_STATUSES.get(previous), "current": CUSTOM_STATUSES.get(current)}
                     yield "custom_status_changed", {key: _id(id_) for key, id_ in ids.items()}
-        yield from change.more
 
     def _of_comment(self, comment: Comment) -> Iterator[tuple[str, dict[str, Any]]]:
         author = self._account.users.get(comment.author_id)

@@ -64,6 +64,8 @@ class ZendeskSimulator(Simulator):
         Agent(id="8447388090624", name="Lou Agent", email="lou@helpdesk.example"),
     )
     teams: ClassVar[tuple[str, ...]] = tuple(str(group) for group in GROUPS)
+    closes_for_good: ClassVar[bool] = False
+    """Whether agents close tickets, which nothing opens again; by hand they can only solve them."""
     made_up_names: ClassVar[tuple[str, ...]] = (BOT_NAME, STRANGER, "System", "Simulated client", *GROUPS.values())
 
     def __init__(self, *, plan: str | None = None, **options: Any) -> None:
@@ -102,7 +104,9 @@ class ZendeskSimulator(Simulator):
         return [Mount("/", app=answer)]
 
     def settings(self, base_url: str) -> dict[str, Any]:
-        """Return an account's settings."""
+        """Return an account's settings; from then on files are read at ``base_url``, as at the account's own host."""
+        if not base_url.endswith(".invalid"):  # which nobody can mean to read from
+            self.account.files_url = base_url.rstrip("/")
         return {
             "subdomain": "example",
             "base_url": base_url,
@@ -113,7 +117,7 @@ class ZendeskSimulator(Simulator):
 
     def serve_at(self, url: str) -> None:
         """Let links lead to this simulator."""
-        self.account.public_url = url.rstrip("/")
+        self.account.public_url = self.account.files_url = url.rstrip("/")
 
     def sign(self, secret: str, body: bytes, *, id: str, at: datetime) -> Mapping[str, str]:
         """Sign time and body, and send along what the webhook with this secret was set up with."""
@@ -258,8 +262,8 @@ class ZendeskSimulator(Simulator):
         self._act(session_id, agent, {"status": "solved"})
 
     async def close(self, session_id: str, *, agent: Agent) -> None:
-        """Close it for good."""
-        self._act(session_id, agent, {"status": "closed"})
+        """Solve it, which is all an agent can do, or close it where ``closes_for_good`` says so."""
+        self._act(session_id, agent, {"status": "closed" if self.closes_for_good else "solved"})
 
     async def reopen(self, session_id: str, *, agent: Agent) -> None:
         """Open a solved ticket again."""
@@ -302,6 +306,10 @@ class ZendeskSimulator(Simulator):
     async def restore(self, session_id: str, *, agent: Agent) -> None:
         """Bring a deleted ticket back; no verb of ``/_sim``."""
         self.endings.restore(self._ticket(session_id), self.account.users[int(agent.id)], Via.web())
+
+    async def closed_by_automation(self, session_id: str) -> None:
+        """Let days pass after a ticket was solved, so that it is closed for good; no verb of ``/_sim``."""
+        self._change(self._ticket(session_id), None, {"status": "closed"}, Via.rule())
 
     # Done by others -------------------------------------------------------------------------------------------
 
