@@ -6,6 +6,7 @@ ways show; it is named by ticket, new value and the second of the update.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ ENDED: Final = {
 """Statuses of tickets nobody works on any more."""
 
 
+_NUMBER: Final = re.compile(r"-?[1-9][0-9]{0,19}")
+
 _FAMILIES: Final[Mapping[str, type[hitl.Image | hitl.Audio | hitl.Video]]] = {
     "image": hitl.Image,
     "audio": hitl.Audio,
@@ -41,7 +44,7 @@ def number(value: object) -> str | None:
     if isinstance(value, bool) or value is None:
         return None
     text = str(value).strip()
-    return text if text.lstrip("-").isdigit() and text.lstrip("-").isascii() and text != "0" else None
+    return text if _NUMBER.fullmatch(text) else None
 
 
 def moment(value: object) -> datetime | None:

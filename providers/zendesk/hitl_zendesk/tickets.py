@@ -53,7 +53,7 @@ class Tickets:
         if options.requester_name:
             body["requester"] = _present(name=options.requester_name, email=options.requester_email)
         else:
-            body["requester_id"] = int(number(request.user.id) or 0)
+            body["requester_id"] = _requester(request.user)
         answer = await self._api.call(
             "start_hitl", "POST", "tickets", json={"ticket": _present(**body)}, key=request.key
         )
@@ -188,6 +188,14 @@ def absent(request: hitl.FindSession | hitl.FindMessage, api: Api, lag: timedelt
     """Return that nothing was found, once enough time has passed for that to mean something."""
     left = (request.sent_after + lag - api.ctx.clock.now()).total_seconds()
     return hitl.Inconclusive(retry_after=left) if left > 0 else hitl.Absent()
+
+
+def _requester(user: hitl.ExternalUser) -> int:
+    """Return the number of the customer's user; without one a ticket would be our own (behaviour S230)."""
+    if (id_ := number(user.id)) is None or id_.startswith("-"):
+        msg = "the customer is not a user of this account; pass what create_user of this connection gave"
+        raise hitl.InvalidRequestError(msg, operation="start_hitl", subject="user")
+    return int(id_)
 
 
 def state_of(ticket: Mapping[str, Any], *, me: str, people: Mapping[str, Mapping[str, Any]] | None = None) -> Any:
