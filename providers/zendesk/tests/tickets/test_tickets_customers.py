@@ -104,7 +104,9 @@ async def test_s227_a_new_customer_is_made_by_our_id_and_gets_no_address(zendesk
     assert b"grace@" not in zendesk.sent(UPSERT)[0].body
 
 
-async def test_an_address_is_shared_only_when_the_settings_say_so_and_mails_nobody_then(zendesk):
+async def test_the_address_of_somebody_with_an_id_is_shared_only_when_the_settings_say_so_and_mails_nobody_then(
+    zendesk,
+):
     nobody(zendesk).on("POST users", reply(201, json={"user": person(4003)}))
     async with zendesk.connect(share_email=True) as connection:
         assert (await connection.create_user(**GRACE)).id == "4003"
@@ -126,14 +128,16 @@ async def test_a_customer_without_an_address_gets_none_even_where_addresses_are_
     assert zendesk.asked == ["GET users", UPSERT]
 
 
-async def test_a_customer_known_by_address_alone_is_found_by_it_again_and_it_stays_out_of_the_id(zendesk, connection):
-    made(nobody(zendesk))
+async def test_a_customer_known_by_address_alone_is_made_with_it_and_it_stays_out_of_the_id(zendesk, connection):
+    nobody(zendesk).on("POST users", reply(201, json={"user": person(4003)}))
     await connection.create_user(email="Grace@Example.com")
     await connection.create_user(email=" grace@example.com")
-    first, second = (body["user"]["external_id"] for body in zendesk.bodies(UPSERT))
-    assert first == second
-    assert "grace" not in first.lower()
-    assert "example" not in first.lower()
+    first, second = (body["user"] for body in zendesk.bodies("POST users"))
+    assert (first["email"], second["email"]) == ("Grace@Example.com", "grace@example.com")
+    assert first["external_id"] == second["external_id"]
+    assert first["skip_verify_email"] is True
+    for word in ("grace", "example"):
+        assert word not in first["external_id"].lower()
 
 
 async def test_customers_without_id_and_address_are_as_many_as_calls(zendesk, connection):
