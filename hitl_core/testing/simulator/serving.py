@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from hitl_core._http import HttpRequest
@@ -30,6 +31,21 @@ async def post_webhook(url: str, headers: Mapping[str, str], body: bytes, second
     finally:
         await transport.aclose()
     return answer.status
+
+
+def _dated(simulator: Simulator) -> Callable[..., Awaitable[None]]:
+    """Let answers tell the simulator's own time, as they tell everything else by it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def dated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(simulator.clock.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
+            await send(message)
+
+        await simulator(scope, receive, dated)
+
+    return app
 
 
 @asynccontextmanager
@@ -71,7 +87,12 @@ async def serving(
 
     with listen(host, port) as listener:
         config = uvicorn.Config(
-            simulator, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            _dated(simulator),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            date_header=False,
+            timeout_graceful_shutdown=1,
         )
         server = _Server(config)
         async with simulator.running(dispatching=dispatching):

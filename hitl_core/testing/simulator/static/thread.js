@@ -148,7 +148,8 @@ function facts(session) {
     Customer: user && [user.name, user.email, user.phone, user.external_id].filter(Boolean).join(" · "),
     ...session.facts,
   };
-  const there = Object.entries(known).filter(([, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0);
+  const empty = (value) => (value instanceof Object ? Object.keys(value).length === 0 : value === null || value === undefined || value === "");
+  const there = Object.entries(known).filter(([, value]) => !empty(value));
   const simple = (value) => typeof value !== "object";
   const words = (value) => (simple(value) ? String(value) : Array.isArray(value) && value.every(simple) ? value.join(", ") : JSON.stringify(value));
   byId("facts-list").replaceChildren(...there.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, words(value))]));
