@@ -59,6 +59,7 @@ class ZendeskMessagingProvider:
         ),
         # Five attempts in a quarter of an hour; 400, 401, 403, 404 and 406 are not repeated.
         intake=hitl.Intake(within_seconds=20, busy_status=503, never=frozenset()),
+        verified="simulator",
         api_version="v2",
     )
 

@@ -47,7 +47,7 @@ class ZendeskMessagingSettings(hitl.ProviderSettings):
     @field_validator("subdomain")
     @classmethod
     def _is_one(cls, value: str | None) -> str | None:
-        if value is None:
+        if value is None or not value.strip():
             return None
         bare = bare_subdomain(value)
         if not _SUBDOMAIN.fullmatch(bare):
