@@ -123,13 +123,13 @@ def updated(*comments, status="open", id_=TICKET, **more):
     return {"ticket": ticket(status, id_, **more), "audit": {"id": 9, "ticket_id": id_, "events": events}}
 
 
-def refused(status=422, **details):
+def refused(code=422, /, **details):
     """A refusal of a record: what each field is refused for."""
     told = {
         field: [{"description": words} if isinstance(words, str) else words for words in listed]
         for field, listed in details.items()
     }
-    return reply(status, json={"error": "RecordInvalid", "description": "Record validation errors", "details": told})
+    return reply(code, json={"error": "RecordInvalid", "description": "Record validation errors", "details": told})
 
 
 @pytest.fixture(scope="session")

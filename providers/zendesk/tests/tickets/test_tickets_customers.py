@@ -104,7 +104,7 @@ async def test_s227_a_new_customer_is_made_by_our_id_and_gets_no_address(zendesk
     assert b"grace@" not in zendesk.sent(UPSERT)[0].body
 
 
-async def test_the_address_of_somebody_with_an_id_is_shared_only_when_the_settings_say_so_and_mails_nobody_then(
+async def test_an_address_is_shared_only_when_the_settings_say_so_or_it_is_all_there_is(
     zendesk,
 ):
     nobody(zendesk).on("POST users", reply(201, json={"user": person(4003)}))
