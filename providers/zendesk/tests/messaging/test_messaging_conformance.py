@@ -25,3 +25,18 @@ class TestZendeskMessaging(ProviderConformance):
 
 class TestZendeskMessagingOnAPort(TestZendeskMessaging):
     level = "served"
+
+
+class TestZendeskMessagingReadOtherwise(TestZendeskMessaging):
+    """The same where the documentation leaves it open: a key that may do less, lists that show less, private files."""
+
+    @pytest.fixture
+    def simulator(self, clock):
+        return ZendeskMessagingSimulator(
+            clock=clock,
+            scope="integration",
+            lists_metadata=False,
+            lists_secrets=False,
+            private_attachments=True,
+            page_size=3,
+        )
