@@ -29,6 +29,8 @@ __all__ = ["SECRET", "ZendeskMessagingProvider"]
 SECRET: Final = SharedSecretScheme("x-api-key")
 """How deliveries are proven: the webhook's secret in a header."""
 
+_STOPS: Final = 4
+"""How often control is looked at on the way to its release: refused, accepted, released, and once more."""
 _PAGES: Final = 300
 """How many pages of a hundred messages a conversation can have."""
 
@@ -139,22 +141,31 @@ class ZendeskMessagingProvider:
 
     @hitl.hookimpl(specname="stop_hitl")
     async def release_control(self, request: hitl.StopHitl) -> None:
-        """Release control, if it is the agents' or ours; whoever else has it by now keeps it (behaviour S256, S257)."""
+        """Release control, if it is the agents' or ours; whoever else has it by now keeps it (behaviour S256, S257).
+
+        A key of our integration may release only what our integration holds, so that it first takes up the offer made
+        at the start. A refusal may be the answer to a repeat of what was done already: what counts is who has control.
+        """
         operation, id_ = "stop_hitl", request.session.id
         metadata = {**self._marks.of(request.key), "hitlReason": request.reason.value}
-        if not self._is_held(await self._api.conversation(operation, id_)):
-            return
-        try:
-            await self._api.control(operation, "releaseControl", id_, metadata=metadata)
-        except hitl.PermissionDeniedError:
-            # A key of our integration releases what our integration holds: take up the offer made at the start first.
+        ours, refused = self._settings.integration, None
+        for _ in range(_STOPS):
             conversation = await self._api.conversation(operation, id_)
             if not self._is_held(conversation):
                 return
-            if not has_control(conversation, self._settings.integration, pending=True):
-                raise
-            await self._api.control(operation, "acceptControl", id_, metadata=metadata)
-            await self._api.control(operation, "releaseControl", id_, metadata=metadata)
+            accepts = refused is not None and not has_control(conversation, ours)
+            if refused is not None and accepts and not has_control(conversation, ours, pending=True):
+                raise refused
+            try:
+                action = "acceptControl" if accepts else "releaseControl"
+                await self._api.control(operation, action, id_, metadata=metadata)
+            except hitl.PermissionDeniedError as error:
+                refused = error
+                continue
+            if not accepts:
+                return
+        if refused is not None:
+            raise refused
 
     def _is_held(self, conversation: Mapping[str, Any]) -> bool:
         held = (self._settings.agent_workspace, self._settings.integration)

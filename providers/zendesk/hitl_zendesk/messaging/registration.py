@@ -69,11 +69,13 @@ class Registrar:
         for double in ours[1:]:
             await self._remove(operation, home, str(double["id"]))  # every fact would be delivered twice
         before = [secret.get_secret_value() for secret in previous.secrets] if previous else []
-        secrets = await self._secrets(operation, home, made, before)
-        if not secrets:  # nobody can tell it any more: only a new webhook has one that is shown
+        is_known = bool(before) and made["id"] == known
+        shown = await self._secret(operation, home, made, is_known=is_known)
+        if not shown and not is_known:  # nobody can tell it any more: only a new webhook has one that is shown
             await self._remove(operation, home, str(made["id"]))
             made = await self._create(operation, home, request.url)
-            secrets = [str(made["secret"])]
+            shown = [str(made["secret"])]
+        secrets = [*shown, *(old for old in before if old not in shown)][:_SECRETS]
         return hitl.WebhookRegistration.model_validate(
             {"url": request.url, "ids": {"webhook": str(made["id"]), "integration": home}, "secrets": secrets}
         )
@@ -104,14 +106,16 @@ class Registrar:
         except hitl.NotFoundError:
             return  # gone already
 
-    async def _secrets(self, operation: str, home: str, made: Mapping[str, Any], before: list[str]) -> list[str]:
-        """Return what deliveries are proven by, the newest first; the list may hide it, the webhook itself does not."""
+    async def _secret(self, operation: str, home: str, made: Mapping[str, Any], *, is_known: bool) -> list[str]:
+        """Return what the webhook's deliveries are proven by; a list may hide it, the webhook itself does not.
+
+        :param is_known: it is the webhook registered before, whose secret we have.
+        """
         secret = made.get("secret")
-        if not secret and not before:
+        if not secret and not is_known:
             answer = await self._api.get(operation, "integrations", home, "webhooks", str(made["id"]))
             secret = _webhook(answer).get("secret")
-        newest = [str(secret)] if secret else []
-        return [*newest, *(old for old in before if old not in newest)][:_SECRETS]
+        return [str(secret)] if secret else []
 
     def _path(self, home: str, *id: str) -> str:
         return "/".join((self._api.path("integrations", home, "webhooks"), *(segment(part) for part in id)))

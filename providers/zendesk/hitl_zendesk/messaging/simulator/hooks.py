@@ -43,7 +43,8 @@ class WebhookApi:
         id_ = self._desk.records.new_id(0xE1)
         self._desk.webhooks.subscribe(id_, given["target"], sha256(f"secret of {id_}".encode()).hexdigest()[:32])
         self.details[id_] = given
-        return JSONResponse({"webhook": self._shown(self._desk.webhooks.endpoints[id_])}, 201)
+        made = self._desk.webhooks.endpoints[id_]
+        return JSONResponse({"webhook": {**self._shown(made), "secret": made.secret}}, 201)
 
     async def one(self, request: Request) -> Any:
         """Show one, with its secret."""
