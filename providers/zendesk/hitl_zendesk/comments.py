@@ -13,7 +13,7 @@ from hitl_core.media import load_media
 from hitl_core.rendering import clean_html
 from hitl_zendesk.api import Api
 from hitl_zendesk.facts import ENDED, moment, number
-from hitl_zendesk.refusals import ticket_scope
+from hitl_zendesk.refusals import update_scopes
 from hitl_zendesk.texts import as_html, lines_of
 from hitl_zendesk.tickets import absent, comment_ids, state_of
 
@@ -65,7 +65,7 @@ class Comments:
             "PUT",
             f"tickets/{segment(session.id)}",
             json={"ticket": body},
-            scopes=(ticket_scope(session.id),),
+            scopes=update_scopes(session.id),
         )
         me = await self._api.my_id()
         return hitl.SentMessage(ids=comment_ids(answer), state=state_of(answer["ticket"], me=me))

@@ -13,10 +13,13 @@ from typing import Any, Final
 import hitl_core as hitl
 from hitl_core.http import HttpResponse, RateObservation, VendorError, common_limits
 
-__all__ = ["USERS", "classify", "fields_in", "limits", "refused_by", "ticket_scope"]
+__all__ = ["USERS", "classify", "fields_in", "limits", "refused_by", "ticket_scope", "update_scopes"]
 
 USERS: Final = "users"
 """Scope of writing to users: one a second for the whole account."""
+
+UPDATES: Final = "updates"
+"""Scope of updating tickets, all of the account's together."""
 
 _TICKET: Final = re.compile(r"/api/v2/tickets/(?P<id>[0-9]{1,20})(?:\.json)?(?:$|[?/])")
 _UPDATES: Final = ("zendesk-ratelimit-per-ticket-updates",)
@@ -46,6 +49,11 @@ def ticket_scope(ticket_id: str) -> str:
     return f"ticket:{ticket_id}"
 
 
+def update_scopes(ticket_id: str) -> tuple[str, str]:
+    """Return the limits an update of a ticket counts in, beside the account's."""
+    return ticket_scope(ticket_id), UPDATES
+
+
 def classify(response: HttpResponse) -> VendorError | None:
     """Read a refusal of Zendesk's; ``None`` when its status says all there is."""
     body = _json(response)
@@ -73,7 +81,7 @@ def limits(response: HttpResponse) -> list[RateObservation]:
     """Read what an answer says of the account's limit and of the ticket's."""
     seen = common_limits(response)
     ticket = _TICKET.search(response.url)
-    for names, scope in ((_UPDATES, ticket_scope(ticket["id"]) if ticket else None), (_ACCOUNT_UPDATES, "updates")):
+    for names, scope in ((_UPDATES, ticket_scope(ticket["id"]) if ticket else None), (_ACCOUNT_UPDATES, UPDATES)):
         for name in names:
             if scope and (match := _LIMIT.search(response.headers.get(name, ""))):
                 seen.append(RateObservation(scope, float(match["total"]), float(match["left"]), float(match["resets"])))

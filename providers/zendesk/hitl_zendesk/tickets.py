@@ -10,7 +10,7 @@ import hitl_core as hitl
 from hitl_core.http import segment
 from hitl_zendesk.api import Api
 from hitl_zendesk.facts import ENDED, agent_of, moment, number
-from hitl_zendesk.refusals import fields_in, refused_by, ticket_scope
+from hitl_zendesk.refusals import classify, fields_in, refused_by, update_scopes
 from hitl_zendesk.settings import ZendeskOptions
 from hitl_zendesk.texts import as_html, opening_html
 from hitl_zendesk.users import Customers
@@ -154,11 +154,12 @@ class Tickets:
             json={"ticket": body},
             accept={422},
             repeatable=True if "comment" not in body else None,
-            scopes=(ticket_scope(id_),),
+            scopes=update_scopes(id_),
         )
 
     def _refuse(self, answer: Any) -> None:
-        if "closed prevents" in str(refused_by(answer).get("status")):
+        found = classify(answer)
+        if found is not None and found.error is hitl.SessionClosedError:
             return  # an agent was faster
         fields = fields_in(answer)
         named = f": {', '.join(fields)}" if fields else ""
@@ -171,8 +172,8 @@ class Tickets:
         """Give a ticket to a group, an agent, or nobody."""
         body: dict[str, Any] = {}
         if request.team is not None:
-            body["group_id"] = int(number(request.team) or 0)
-        body["assignee_id"] = int(number(request.agent) or 0) if request.agent is not None else None
+            body["group_id"] = _number(request.team, "team")
+        body["assignee_id"] = _number(request.agent, "agent") if request.agent is not None else None
         id_ = request.session.id
         await self._api.call(
             "transfer",
@@ -180,7 +181,7 @@ class Tickets:
             f"tickets/{segment(id_)}",
             json={"ticket": body},
             repeatable=True,
-            scopes=(ticket_scope(id_),),
+            scopes=update_scopes(id_),
         )
 
 
@@ -188,6 +189,13 @@ def absent(request: hitl.FindSession | hitl.FindMessage, api: Api, lag: timedelt
     """Return that nothing was found, once enough time has passed for that to mean something."""
     left = (request.sent_after + lag - api.ctx.clock.now()).total_seconds()
     return hitl.Inconclusive(retry_after=left) if left > 0 else hitl.Absent()
+
+
+def _number(id_: str, what: str) -> int:
+    if (found := number(id_)) is None or found.startswith("-"):
+        msg = f"{what} is not the number of one in Zendesk; the address of its page ends with it"
+        raise hitl.InvalidRequestError(msg, operation="transfer")
+    return int(found)
 
 
 def _requester(user: hitl.ExternalUser) -> int:
