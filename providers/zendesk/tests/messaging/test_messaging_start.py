@@ -39,7 +39,7 @@ async def test_s253_the_conversation_names_its_owner_and_our_id(scene):
 
 
 async def test_s252_s254_every_option_becomes_a_field_of_the_ticket(scene):
-    session = await scene.start(options=EVERYTHING)
+    session = await scene.start(options=EVERYTHING, history=history(), relay="messages")
     ticket = scene.conversation(session).ticket
     assert ticket.pop("first_message_id") == scene.conversation(session).messages[0]["id"]
     assert ticket == {
