@@ -87,8 +87,11 @@ class Deliveries:
             raise hitl.WebhookVerificationError(msg)
         self._api.ctx.verify_signature(SIGNATURE, request)
         told = _told(request.body)
-        detail = _mapping(told.get("detail"))
-        ticket = number(detail.get("id") if detail else told.get("ticket_id", told.get("ticketId")))
+        kind = told.get("type")
+        native = isinstance(kind, str) and kind.startswith(PREFIX)
+        # Events of other families have ids of their own, such as a user's.
+        detail = _mapping(told.get("detail")) if native and str(kind).startswith(f"{PREFIX}ticket.") else {}
+        ticket = number(detail.get("id") if native else told.get("ticket_id", told.get("ticketId")))
         external, account = detail.get("external_id"), number(told.get("account_id"))
         name = told.get("id")
         return hitl.WebhookDelivery.of(
@@ -96,7 +99,7 @@ class Deliveries:
             id=name if isinstance(name, str) and name else None,
             session_ids=(ticket,) if ticket else (),
             external_ids=(external,) if isinstance(external, str) and external else (),
-            account=account if detail else None,
+            account=account if native else None,
         )
 
     # Reading --------------------------------------------------------------------------------------------------

@@ -75,18 +75,18 @@ def strip_header(text: str) -> str:
     """
     rest = _RULE.sub("", text, count=1)
     ruled = rest != text
-    rest = rest.lstrip("- \t\n") if ruled else rest
+    rest = rest.lstrip() if ruled else rest
     first, _, more = rest.partition("\n")
     if _ON_BEHALF.search(first):
         rest = more
     if ruled:
-        rest = _SIGNED.sub("", rest.lstrip(), count=1)
+        rest = _SIGNED.sub("", rest.lstrip(), count=1).lstrip()
         if _ON_BEHALF.search(rest.partition("\n")[0]):
             rest = rest.partition("\n")[2]
     return rest.strip() if rest != text else text
 
 
-_ESCAPED: Final = re.compile(r"\\([^\w\s])")
+_ESCAPED: Final = re.compile(r"\\([^\w\s]|_)")
 
 
 def words(html: str, plain: str) -> hitl.Message | None:
@@ -97,9 +97,11 @@ def words(html: str, plain: str) -> hitl.Message | None:
     if not html:
         text = strip_header(plain.strip())
         return hitl.Text(text=text) if text else None
-    markdown = strip_header(clean_html(html).text)
+    markdown, text = clean_html(html).text, clean_html(html, to="text").text
     if not markdown:
         return None
-    text = strip_header(clean_html(html, to="text").text)
+    if (stripped := strip_header(text)) != text:
+        # Looked for in plain text alone: in Markdown, emphasis before an exclamation mark looks like the marker.
+        return hitl.Text(text=stripped) if stripped else None
     bare = unescape(_ESCAPED.sub(r"\1", markdown)).replace("  \n", "\n")
     return hitl.Text(text=text) if bare == text else hitl.Markdown(markdown=markdown)
