@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from hitl_zendesk import ZendeskProvider
+from hitl_zendesk.deliveries import SIGNATURE
 
 import hitl_core as hitl
 from hitl_core.connect import connect_class
@@ -20,6 +22,7 @@ ME = 9001
 CUSTOMER = 4001
 AGENT = 5001
 TICKET = 77
+SECRET = "kQ2v8nR4xT6yU1wZ3aB5cD7eF9gH0jLm+/pQrStUvW="
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
@@ -89,6 +92,23 @@ class Zendesk:
         more = {"subdomain": "acme", "transport": self.transport, "clock": self.clock, "alias": "shop"} | settings
         return connect_class(ZendeskProvider, **more)
 
+    @contextlib.asynccontextmanager
+    async def receiving(self, **settings):
+        """A connection that proves deliveries, and a function that hands it one and gives the events."""
+        async with self.connect(webhook_secret=SECRET, **settings) as connection:
+
+            async def receive(body, **more):
+                delivery = self.deliver(connection, body)
+                return (await connection.parse_delivery(delivery, **more)).events
+
+            yield connection, receive
+
+    def deliver(self, connection, body):
+        """Sign a delivery now, hand it over, and give what was proven of it."""
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = SIGNATURE.sign(SECRET, body, timestamp=self.clock.now())
+        return connection.verify_webhook(headers=headers, body=body)
+
     # What it answers ------------------------------------------------------------------------------------------
 
     def ticket(self, status="open", id_=TICKET, **more):
@@ -98,6 +118,44 @@ class Zendesk:
     def takes(self, *comments, status="open", id_=TICKET):
         """Answer updates of a ticket that make these comments."""
         return self.on(f"PUT tickets/{id_}", updated(*comments, status=status, id_=id_))
+
+
+def event(kind, told=None, **detail):
+    """An event of Zendesk's about the ticket, as subscribers get it."""
+    return {
+        "account_id": 22129848,
+        "id": "0f0e0d0c-0b0a-4908-8706-050403020100",
+        "type": f"zen:event-type:ticket.{kind}",
+        "subject": f"zen:ticket:{TICKET}",
+        "time": "2026-01-05T12:00:05.789012345Z",
+        "zendesk_event_version": "2022-11-06",
+        "detail": {
+            "id": str(TICKET),
+            "actor_id": str(AGENT),
+            "assignee_id": str(AGENT),
+            "requester_id": str(CUSTOMER),
+            "submitter_id": str(ME),
+            "external_id": "conversation-1",
+            "status": "OPEN",
+            "priority": None,
+            "organization_id": None,
+            "tags": ["hitl"],
+            "type": None,
+            "created_at": "2026-01-05T11:00:00Z",
+            "updated_at": "2026-01-05T12:00:04Z",
+            "via": {"channel": "web_service"},
+        }
+        | detail,
+        "event": told or {},
+    }
+
+
+def said(words="Hello, I am looking into it.", *, author=AGENT, staff=True, public=True, id_=601, **more):
+    """What an event tells of a comment."""
+    html = f'<div class="zd-comment" dir="auto">{words}<br></div>'
+    who = {"id": None if author is None else str(author), "is_staff": staff, "name": "Ada"}
+    told = {"id": str(id_), "body": words, "html_body": html, "is_public": public, "author": who} | more
+    return {"comment": told, "meta": {"sequence": {"id": "0A1B", "position": 1}}}
 
 
 def ticket(status="open", id_=TICKET, **more):

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 from hitl_zendesk import ZendeskOptions, ZendeskSettings
-from hitl_zendesk.settings import subdomain_of
+from hitl_zendesk.subdomains import subdomain_of
 from pydantic import ValidationError
 
 import hitl_core as hitl
