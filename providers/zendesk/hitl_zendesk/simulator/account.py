@@ -70,8 +70,6 @@ class Account:
         self.clock = clock
         self.ids = Ids()
         self.public_url = PUBLIC_URL
-        self.files_url = PUBLIC_URL
-        """Where files are read."""
         self.auto_assign = True
         """Whether who solves a ticket that is nobody's becomes its assignee."""
         self.required_to_solve: tuple[int, ...] = ()
@@ -83,6 +81,8 @@ class Account:
         self.upload_seconds = 3600.0
         self.search_lag_seconds = 60.0
         self.requested_lag_seconds = 30.0
+        self.user_search_lag_seconds = 0.0
+        """How long a new user is missing from searches; lists by external id show them at once."""
         self.users: dict[int, User] = {}
         self.tickets: dict[int, Ticket] = {}
         self.uploads: dict[str, Upload] = {}
@@ -91,11 +91,12 @@ class Account:
         self.triggers: dict[int, Trigger] = {}
         founded = self.now() - timedelta(days=_FOUNDED)
         self.bot = User(BOT_ID, BOT_NAME, founded, founded, BOT_EMAIL, "admin", verified=True)
-        self.users[BOT_ID] = self.bot
+        self._by_external_id: dict[str, User] = {}
+        self._by_email: dict[str, User] = {}
+        self._keep(self.bot)
         for agent in agents:
-            self.users[int(agent.id)] = User(
-                int(agent.id), agent.name or agent.id, founded, founded, agent.email, "agent", verified=True
-            )
+            name = agent.name or agent.id
+            self._keep(User(int(agent.id), name, founded, founded, agent.email, "agent", verified=True))
 
     def now(self) -> datetime:
         """Return the time, to the second, as records have it."""
@@ -109,19 +110,43 @@ class Account:
 
     def by_external_id(self, external_id: Any) -> User | None:
         """Return whoever has an external id, in whatever case."""
-        wanted = str(external_id).casefold()
-        return next((user for user in self.users.values() if (user.external_id or "").casefold() == wanted), None)
+        return self._by_external_id.get(str(external_id).casefold())
 
     def by_email(self, email: str) -> User | None:
         """Return whoever has an e-mail address, be it their second."""
-        return next((user for user in self.users.values() if user.has_email(email)), None)
+        return self._by_email.get(email.casefold())
 
     def add_user(self, name: str, **fields: Any) -> User:
         """Add somebody."""
         now = self.now()
         user = User(self.ids.user(), name, now, now, **fields)
-        self.users[user.id] = user
+        self._keep(user)
         return user
+
+    def _keep(self, user: User) -> None:
+        self.users[user.id] = user
+        self.index(user)
+
+    def index(self, user: User) -> None:
+        """Let somebody be found by the external id and the addresses they have now, and by no other."""
+        self._unindex(user)
+        if user.external_id:
+            self._by_external_id[user.external_id.casefold()] = user
+        for email in (user.email, *user.secondary):
+            if email:
+                self._by_email[email.casefold()] = user
+
+    def _unindex(self, user: User) -> None:
+        for index in (self._by_external_id, self._by_email):
+            for key in [key for key in user.indexed if index.get(key) is user]:
+                del index[key]
+        user.indexed = [key.casefold() for key in (user.external_id, user.email, *user.secondary) if key]
+
+    def remove_user(self, user: User) -> None:
+        """Take somebody away."""
+        del self.users[user.id]
+        user.external_id, user.email, user.secondary = None, None, []
+        self._unindex(user)
 
     # Tickets --------------------------------------------------------------------------------------------------
 

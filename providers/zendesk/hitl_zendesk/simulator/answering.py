@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -215,7 +216,9 @@ class Api:
         token = request.path_params["token"]
         for file in self._account.attachments.values():
             if file.token == token:
-                disposition = f'attachment; filename="{_ascii(file.name)}"'
+                disposition = (
+                    f"attachment; filename=\"{_ascii(file.name)}\"; filename*=UTF-8''{quote(file.name, safe='')}"
+                )
                 headers = {"content-type": file.content_type, "content-disposition": disposition}
                 return self._response(Answer(file.content, 200, headers))
         return self._response(Answer("Not found", 404))

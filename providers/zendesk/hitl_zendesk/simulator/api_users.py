@@ -78,7 +78,9 @@ class _Users:
             found = self._account.by_external_id(wanted) if wanted else None
             return self._page(call, [found] if found else [])
         words = call.query.get("query", "").removeprefix("email:").removeprefix("type:user ").strip('" ').casefold()
-        users = [user for user in self._account.users.values() if words and _matches(user, words)]
+        newest = self._account.now() - timedelta(seconds=self._account.user_search_lag_seconds)
+        known = [user for user in self._account.users.values() if user.created_at <= newest]
+        users = [user for user in known if words and _matches(user, words)]
         return self._page(call, users)
 
     def _page(self, call: Call, users: list[User]) -> Any:
@@ -152,7 +154,10 @@ class _Users:
         return {"user": self._shown.user(user)}
 
     def delete(self, call: Call) -> Any:
-        return {"user": self._shown.user(self._account.users.pop(call.id())) | {"active": False}}
+        user = self._account.users[call.id()]
+        shown = self._shown.user(user) | {"active": False}
+        self._account.remove_user(user)
+        return {"user": shown}
 
     def _given(self, call: Call, action: str) -> dict[str, Any]:
         given = call.given("user")
@@ -183,6 +188,7 @@ class _Users:
         user.phone = given.get("phone", user.phone)
         user.facts |= {name: given[name] for name in _FACTS if name in given}
         user.updated_at = self._account.now()
+        self._account.index(user)
 
     def _take_email(self, user: User, given: Mapping[str, Any]) -> None:
         """Set the first address; a later one becomes a second, and is not verified by itself."""

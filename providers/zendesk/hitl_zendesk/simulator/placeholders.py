@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from hitl_zendesk.simulator.account import GROUPS, Account
@@ -67,8 +68,8 @@ def _plain(account: Account, ticket: Ticket) -> dict[str, str]:
         "url": account.link(f"agent/tickets/{ticket.id}").removeprefix("https://"),
         "created_at_with_timestamp": stamp(ticket.created_at),
         "updated_at_with_timestamp": stamp(ticket.updated_at),
-        "created_at": f"{ticket.created_at:%B %-d, %Y}",
-        "updated_at": f"{ticket.updated_at:%B %-d, %Y}",
+        "created_at": _day(ticket.created_at),
+        "updated_at": _day(ticket.updated_at),
         "group.id": str(ticket.group_id or ""),
         "group.name": GROUPS.get(ticket.group_id or 0, ""),
         "organization.name": "",
@@ -138,4 +139,8 @@ def _with_header(account: Account, comments: Sequence[Comment]) -> str:
     comment = comments[0]
     author = account.users.get(comment.author_id)
     name = author.name if author else "System"
-    return f"{_DASHES}\n\n{name}, {comment.created_at:%b %-d, %Y, %-I:%M %p}\n\n{plain_of(comment.html)}"
+    return f"{_DASHES}\n\n{name}, {_day(comment.created_at)}, {comment.created_at:%H:%M}\n\n{plain_of(comment.html)}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%B} {moment.day}, {moment.year}"

@@ -87,6 +87,8 @@ class User:
     """What is stored and shown, and changes nothing: notes, details, tags, user fields."""
     secondary: list[str] = field(default_factory=list)
     """Further e-mail addresses."""
+    indexed: list[str] = field(default_factory=list, repr=False)
+    """What the account finds them by."""
 
     @property
     def is_staff(self) -> bool:
@@ -181,6 +183,8 @@ class Ticket:
     due_at: str | None = None
     recipient: str | None = None
     is_public: bool = True
+    public_by_default: bool = True
+    """Whether its comments are public unless they say otherwise, which the first one decides."""
     tags: list[str] = field(default_factory=list)
     custom_fields: dict[int, Any] = field(default_factory=dict)
     collaborator_ids: list[int] = field(default_factory=list)

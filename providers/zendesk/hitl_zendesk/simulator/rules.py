@@ -19,6 +19,7 @@ _CHOICES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "type": ("Type", frozenset({"problem", "incident", "question", "task"})),
     "status": ("Status", frozenset({"new", "open", "pending", "hold", "solved", "closed"})),
 }
+_PEOPLE: Final = ("collaborator_ids", "email_cc_ids", "follower_ids")
 _PLAIN: Final = ("due_at", "problem_id", "organization_id", "brand_id", "ticket_form_id", "recipient")
 
 
@@ -37,6 +38,9 @@ def checked_fields(account: Account, ticket: Ticket, given: Mapping[str, Any]) -
             fields[name] = _choice(name, given[name])
     if "requester_id" in given and given["requester_id"] is not None:
         fields["requester_id"] = _existing(account, "requester", given["requester_id"]).id
+    for name in _PEOPLE:
+        if name in given:
+            fields[name] = [_existing(account, "collaborator", user_id).id for user_id in given[name] or ()]
     fields |= _routing(account, ticket, given)
     if any(name in given for name in ("tags", "additional_tags", "remove_tags")):
         fields["tags"] = _tags(ticket, given)

@@ -151,7 +151,7 @@ class Shown:
 
     def content_url(self, file: Attachment) -> str:
         """Return where a file is read."""
-        return f"{self._account.files_url}/attachments/token/{file.token}/?name={quote(file.name)}"
+        return self._account.link(f"attachments/token/{file.token}/?name={quote(file.name)}")
 
     def comment(self, comment: Comment, *, inline_images: bool = False) -> dict[str, Any]:
         """Return a comment as lists of them show it."""

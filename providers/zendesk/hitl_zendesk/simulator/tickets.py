@@ -18,6 +18,7 @@ __all__ = ["Change", "Tickets"]
 _TRACKED: Final = (
     "subject", "requester_id", "priority", "type", "status", "assignee_id", "group_id", "organization_id",
     "brand_id", "ticket_form_id", "external_id", "tags", "custom_fields", "due_at", "problem_id", "recipient",
+    "collaborator_ids", "email_cc_ids", "follower_ids",
 )  # fmt: skip
 _AT_CREATION: Final = ("subject", "requester_id", "priority", "type", "status", "brand_id", "ticket_form_id")
 
@@ -82,7 +83,7 @@ class Tickets:
         account.tickets[ticket.id] = ticket
         for name, value in fields.items():
             setattr(ticket, name, value)
-        ticket.is_public = draft.public
+        ticket.public_by_default = draft.public
         audit = self._audit(ticket, actor.id, via, given.get("metadata"))
         change = Change(ticket, audit, created=True)
         self._write(change, draft)
@@ -156,9 +157,13 @@ class Tickets:
         if ticket.status == "closed" and (set(given) - OPEN_TO_CLOSED - {"metadata"} or draft):
             raise invalid("status", "Status: closed prevents ticket update")
         fields = checked_fields(account, ticket, given)
+        if given.get("requester") and given.get("requester_id") is None and actor is not None:
+            fields["requester_id"] = self._requester({"requester": given["requester"]}, actor, None).id
         checked_status(account, ticket, given, fields, actor)
         comment = given.get("comment")
-        draft = draft or drafted(account, comment, author_id=actor_id, actor_id=actor_id, public=ticket.is_public)
+        draft = draft or drafted(
+            account, comment, author_id=actor_id, actor_id=actor_id, public=ticket.public_by_default
+        )
         if draft is not None and len(ticket.comments) >= account.comments_per_ticket:
             most = account.comments_per_ticket
             raise invalid("base", f"Ticket: cannot have more than {most} comments", "TooManyComments")
@@ -189,6 +194,7 @@ class Tickets:
         comment = draft.write(self._account, change.ticket, audit.id, audit.via, audit.metadata)
         audit.events.append({"id": comment.id, "type": "Comment"})
         change.comments.append(comment)
+        _look_public(change.ticket)
 
     def _changed(self, audit: Audit, name: str, previous: Any, value: Any) -> None:
         if name == "custom_fields":
@@ -235,6 +241,7 @@ class Tickets:
     def make_private(self, ticket: Ticket, comment: Comment, actor: User | None, via: Via) -> None:
         """Hide a comment from the requester for good."""
         comment.public = False
+        _look_public(ticket)
         change = self.note(ticket, actor, via, "CommentPrivacyChange", comment_id=comment.id, public=False)
         change.more.append(("comment_made_private", {"comment": {"id": str(comment.id)}}))
         self.tell(change)
@@ -266,6 +273,11 @@ class Tickets:
         """Let everybody know of an update."""
         for listener in self.listeners:
             listener(change)
+
+
+def _look_public(ticket: Ticket) -> None:
+    """Say whether there is anything the requester can see."""
+    ticket.is_public = any(comment.public for comment in ticket.comments)
 
 
 def _shown(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -50,8 +51,7 @@ class ZendeskSimulator(Simulator):
 
     What can be set is on :attr:`account` (``auto_assign``, ``required_to_solve``, ``body_bytes``, ``upload_seconds``,
     ``comments_per_ticket``, lags), :attr:`telling` (``reversed``, ``first_comments``, ``pretty``), :attr:`triggers`
-    (``escapes_json``), :attr:`oauth` (``scope``, ``access_seconds``) and :attr:`hooks` (``retry_after``).
-    :attr:`limits` counts ``updates`` by ticket and ``refused`` by limit.
+    (``escapes_json``), :attr:`oauth` (``scope``, ``access_seconds``) and :attr:`webhooks` (``retry_after``).
 
     :param plan: whose rate limits count, such as ``"team"``, ``"professional"``, ``"enterprise"`` or ``"trial"``;
         none without one.
@@ -93,6 +93,16 @@ class ZendeskSimulator(Simulator):
         ]
         self._api = Api(self.account, self.oauth, self.limits, rows)
 
+    @property
+    def updates(self) -> Counter[int]:
+        """How many updates each ticket had by the API, by its id."""
+        return self.limits.updates
+
+    @property
+    def refused(self) -> Counter[str]:
+        """How many requests were refused with 429, by the limit that refused them."""
+        return self.limits.refused
+
     # The vendor -----------------------------------------------------------------------------------------------
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -104,9 +114,7 @@ class ZendeskSimulator(Simulator):
         return [Mount("/", app=answer)]
 
     def settings(self, base_url: str) -> dict[str, Any]:
-        """Return an account's settings; from then on files are read at ``base_url``, as at the account's own host."""
-        if not base_url.endswith(".invalid"):  # which nobody can mean to read from
-            self.account.files_url = base_url.rstrip("/")
+        """Return an account's settings."""
         return {
             "subdomain": "example",
             "base_url": base_url,
@@ -117,7 +125,7 @@ class ZendeskSimulator(Simulator):
 
     def serve_at(self, url: str) -> None:
         """Let links lead to this simulator."""
-        self.account.public_url = self.account.files_url = url.rstrip("/")
+        self.account.public_url = url.rstrip("/")
 
     def sign(self, secret: str, body: bytes, *, id: str, at: datetime) -> Mapping[str, str]:
         """Sign time and body, and send along what the webhook with this secret was set up with."""

@@ -107,6 +107,12 @@ async def test_audits_need_the_scope_for_everything(call):
     assert (await call("GET", f"tickets/{ticket['id']}/audits")).status == 403
 
 
+async def test_a_token_of_an_end_users_opens_nothing(call, simulator):
+    simulator.account.bot.role = "end-user"
+    refused = await call("GET", "tickets")
+    assert (refused.status, refused["error"]["title"]) == (403, "Forbidden")
+
+
 async def test_webhooks_and_triggers_are_an_admins(call, simulator):
     simulator.account.bot.role = "agent"
     for path in ("webhooks", "triggers"):

@@ -59,8 +59,8 @@ async def test_without_a_plan_nothing_is_refused_and_updates_are_counted(call, s
     ticket = await call.ticket()
     for _ in range(120):
         assert (await call.update(ticket, subject="x")).status == 200
-    assert simulator.limits.updates == {ticket["id"]: 120}
-    assert not simulator.limits.refused
+    assert simulator.updates == {ticket["id"]: 120}
+    assert not simulator.refused
 
 
 @pytest.mark.parametrize(("plan", "total"), [("essential", 10), ("team", 200), ("professional", 400)])

@@ -105,6 +105,14 @@ async def test_a_requester_of_whom_only_a_name_is_given_is_new_every_time(call):
     assert first["requester_id"] != second["requester_id"]
 
 
+async def test_a_ticket_may_change_its_requester(call):
+    ticket = await call.ticket()
+    changed = (await call.update(ticket, requester={"name": "Bo", "email": "bo@x.example"}))["ticket"]
+    assert changed["requester_id"] != ticket["requester_id"]
+    back = (await call.update(ticket, requester_id=ticket["requester_id"]))["ticket"]
+    assert back["requester_id"] == ticket["requester_id"]
+
+
 async def test_a_suspended_requester_is_refused(call):
     user = await call.user(name="Jane Customer", suspended=True)
     given = {"comment": {"body": "Hello"}, "requester_id": user["id"]}

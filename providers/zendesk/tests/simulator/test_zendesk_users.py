@@ -129,13 +129,30 @@ async def test_a_list_by_external_id_is_exact_but_for_case(call):
     assert (await call("GET", "users", external_id="b-1"))["users"] == []
 
 
+async def test_a_search_may_lag_behind_the_list(call, clock, simulator):
+    simulator.account.user_search_lag_seconds = 60
+    user = await call.user(email="ada@x.example", external_id="a-1")
+    assert (await call("GET", "users/search", query="ada@x.example"))["users"] == []
+    assert (await call("GET", "users", external_id="a-1"))["count"] == 1
+    clock.advance(60)
+    found = await call("GET", "users/search", query="ADA@x.example")
+    assert [each["id"] for each in found["users"]] == [user["id"]]
+
+
+async def test_who_has_another_external_id_is_not_found_by_the_old_one(call):
+    user = await call.user(external_id="a-1")
+    await call("PUT", f"users/{user['id']}", {"user": {"external_id": "a-2"}})
+    assert [(await call("GET", "users", external_id=name))["count"] for name in ("a-1", "a-2")] == [0, 1]
+
+
 async def test_a_user_can_be_changed_and_deleted(call):
-    user = await call.user()
+    user = await call.user(external_id="a-1")
     path = f"users/{user['id']}"
     changed = await call("PUT", path, {"user": {"name": "Bo", "notes": "kind"}})
     assert (changed["user"]["name"], changed["user"]["notes"]) == ("Bo", "kind")
     assert (await call("DELETE", path)).status == 200
     assert (await call("GET", path)).status == 404
+    assert (await call("GET", "users", external_id="a-1"))["users"] == []
 
 
 async def test_another_users_address_cannot_be_taken_over(call):
