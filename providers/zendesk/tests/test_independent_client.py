@@ -174,6 +174,7 @@ async def test_zenpy_makes_and_removes_webhooks_and_triggers(ask, simulator):
 async def test_zenpy_takes_refusals_for_what_they_are(ask, simulator):
     wrote = await ask("write", **SAID)
     await simulator.close(str(wrote["ticket"]), agent=simulator.agent())
+    await simulator.closed_by_automation(str(wrote["ticket"]))
     refused = await ask("fail", ticket=wrote["ticket"])
     assert {what: (refusal["as"], refusal["status"]) for what, refusal in refused.items()} == {
         "missing": ("RecordNotFoundException", 404),
