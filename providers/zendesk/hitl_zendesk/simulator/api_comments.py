@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
+from hitl_zendesk.simulator.kinds import fitted, number, text, words
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.paging import paged
 from hitl_zendesk.simulator.records import Comment, Ticket, Via
@@ -76,11 +77,11 @@ class _Comments:
 
     def redact_marked(self, call: Call) -> Any:
         """Redact what stands in ``<redact>`` tags of the HTML that is given, closed tickets included."""
-        given = call.given()
-        ticket = self._account.ticket(int(given.get("ticket_id") or 0))
+        given = fitted(call.given(), {"ticket_id": number, "html_body": text, "external_attachment_urls": words})
+        ticket = self._account.ticket(given.get("ticket_id") or 0)
         comment = ticket.comment(call.id("comment_id"))
         if given.get("html_body"):
-            html = _MARKED.sub(_blocks, str(given["html_body"]))
+            html = _MARKED.sub(_blocks, given["html_body"])
             self._tickets.redact(ticket, comment, html, actor=call.caller, via=Via.api())
         for url in given.get("external_attachment_urls") or ():
             for file in [file for file in comment.attachments if file.token in url]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
 from hitl_zendesk.simulator.endings import Endings
+from hitl_zendesk.simulator.kinds import Fit, fitted, flag, numbers, text, words
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.paging import paged
 from hitl_zendesk.simulator.records import Ticket, Via, stamp
@@ -33,6 +34,15 @@ def ending_rows(account: Account, tickets: Tickets, endings: Endings, limits: Li
     ]
 
 
+_MERGE: Final[dict[str, Fit]] = {
+    "ids": numbers,
+    "source_comment": text,
+    "target_comment": text,
+    "source_comment_is_public": flag,
+    "target_comment_is_public": flag,
+}
+
+
 class _Endings:
     def __init__(self, account: Account, tickets: Tickets, endings: Endings, limits: Limits) -> None:
         self._account, self._tickets, self._endings, self._limits = account, tickets, endings, limits
@@ -48,10 +58,10 @@ class _Endings:
         return Answer({})
 
     def merge(self, call: Call) -> Any:
-        target, given = self._account.ticket(call.id()), call.given()
+        target, given = self._account.ticket(call.id()), fitted(call.given(), _MERGE)
         for id_ in given.get("ids") or ():
             self._endings.merge(
-                self._account.ticket(int(id_)),
+                self._account.ticket(id_),
                 target,
                 call.caller,
                 Via.api(),
@@ -116,7 +126,9 @@ class _Endings:
     def _tagged(self, call: Call, how: str) -> dict[str, Any]:
         ticket = self._account.ticket(call.id())
         call.headers |= self._limits.ticket_update(ticket.id, call.caller.id)
-        self._tickets.update(ticket, {how: call.given().get("tags") or []}, call.caller, Via.api())
+        self._tickets.update(
+            ticket, {how: fitted(call.given(), {"tags": words}).get("tags") or []}, call.caller, Via.api()
+        )
         return {"tags": ticket.tags}
 
 

@@ -11,23 +11,30 @@ from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
 from hitl_zendesk.simulator.dispatch import HookDispatcher, delivery_headers
 from hitl_zendesk.simulator.ids import ulid_of
+from hitl_zendesk.simulator.kinds import Fit, fitted, parts, text, texts, words
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.paging import paged
 from hitl_zendesk.simulator.records import Hook, stamp
-from hitl_zendesk.simulator.refusals import hook_refused
+from hitl_zendesk.simulator.refusals import RefusedError, hook_refused
 from hitl_zendesk.simulator.shown import Shown
 from hitl_zendesk.simulator.telling import CONDITIONAL
 
 __all__ = ["credentials_of", "hook_rows"]
 
 _REQUIRED: Final = ("name", "endpoint", "http_method", "request_format", "status")
-_KNOWN: Final = (*_REQUIRED, "subscriptions", "description", "authentication", "custom_headers", "signing_secret")
+_KNOWN: Final[dict[str, Fit]] = {
+    **dict.fromkeys((*_REQUIRED, "description"), text),
+    "subscriptions": words,
+    "authentication": parts({"type": text, "data": texts, "add_position": text}),
+    "custom_headers": texts,
+}
 _CHOICES: Final = {
     "http_method": {"GET", "POST", "PUT", "PATCH", "DELETE"},
     "request_format": {"json", "xml", "form_encoded"},
     "status": {"active", "inactive"},
 }
 _DEFAULTS: Final = {"subscriptions": (), "description": None, "authentication": None, "custom_headers": None}
+_REQUEST: Final[dict[str, Fit]] = {**_KNOWN, "payload": text}
 _MOST_ON_TRIAL: Final = 10
 _TEST_SECRET: Final = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105  documented, for unsaved webhooks
 
@@ -147,11 +154,11 @@ class _Hooks:
         call.check_admin()
         hook_id = call.query.get("webhook_id")
         hook = self._account.hooks[hook_id] if hook_id else None
-        request = call.given().get("request") or {}
+        request = fitted(call.given(), {"request": parts(_REQUEST)}).get("request") or {}
         given = {**(hook.given if hook else {}), **request}
         if not given.get("endpoint"):
             raise hook_refused(400, "InvalidRequest", "endpoint is required")
-        body = str(request.get("payload") or "{}").encode()
+        body = (request.get("payload") or "{}").encode()
         headers = delivery_headers(
             hook.secret if hook else _TEST_SECRET,
             body,
@@ -210,6 +217,10 @@ def _status(attempt: SimWebhook) -> str:
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        given = fitted(given, _KNOWN)
+    except RefusedError:
+        raise hook_refused(400, "InvalidWebhook", "a field holds what it cannot") from None
     for name in _REQUIRED:
         if not given.get(name):
             raise hook_refused(400, "InvalidWebhook", f"{name} is required")
@@ -226,7 +237,7 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
         raise hook_refused(400, "InvalidWebhook", "event subscriptions need POST and json")
     if given.get("custom_headers") and not str(given["endpoint"]).startswith("https://"):
         raise hook_refused(400, "InvalidWebhook", "custom_headers need https")
-    return {name: given.get(name) for name in _KNOWN if name != "signing_secret"} | {"subscriptions": subscriptions}
+    return {name: given.get(name) for name in _KNOWN} | {"subscriptions": subscriptions}
 
 
 def credentials_of(given: Mapping[str, Any]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from typing import Any, Final
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
 from hitl_zendesk.simulator.idempotency import Keys
+from hitl_zendesk.simulator.kinds import Fit, anything, fitted, flag, number, numbers, objects, parts, text, words
 from hitl_zendesk.simulator.limits import Limits
-from hitl_zendesk.simulator.paging import paged
+from hitl_zendesk.simulator.paging import page_number, paged
 from hitl_zendesk.simulator.records import Ticket, Via
 from hitl_zendesk.simulator.refusals import RefusedError
 from hitl_zendesk.simulator.shown import Shown
@@ -21,17 +22,35 @@ from hitl_zendesk.simulator.tickets import Change, Tickets
 
 __all__ = ["ticket_rows"]
 
-_WRITABLE: Final = frozenset(
-    {
-        "additional_tags", "assignee_email", "assignee_id", "brand_id", "collaborator_ids", "collaborators", "comment",
-        "custom_fields", "custom_status_id", "due_at", "email_cc_ids", "email_ccs", "external_id", "fields",
-        "follower_ids", "followers", "group_id", "metadata", "organization_id", "priority", "problem_id",
-        "raw_subject", "recipient", "remove_tags", "requester", "requester_id", "safe_update", "status", "subject",
-        "submitter_id", "tags", "ticket_form_id", "type", "updated_stamp", "update_stamp", "attribute_value_ids",
-        "sharing_agreement_ids", "macro_ids", "description",
-    }
-)  # fmt: skip
-_AT_CREATION: Final = _WRITABLE | {"via", "via_id", "via_followup_source_id"}
+_PERSON: Final = parts({"name": text, "email": text, "locale_id": number})
+_COMMENT_PARTS: Final = parts({"body": text, "html_body": text, "public": flag, "author_id": number, "uploads": words})
+
+
+def _comment(value: Any) -> dict[str, Any]:
+    """A comment, or its text alone."""
+    made: dict[str, Any] = _COMMENT_PARTS({"body": value} if isinstance(value, str) else value)
+    return made
+
+
+_WRITABLE: Final[dict[str, Fit]] = {
+    **dict.fromkeys(("subject", "raw_subject", "description", "external_id", "priority", "type", "status"), text),
+    **dict.fromkeys(("assignee_email", "due_at", "recipient", "updated_stamp", "update_stamp"), text),
+    **dict.fromkeys(("requester_id", "submitter_id", "assignee_id", "group_id", "organization_id"), number),
+    **dict.fromkeys(("brand_id", "ticket_form_id", "problem_id", "custom_status_id"), number),
+    **dict.fromkeys(("tags", "additional_tags", "remove_tags"), words),
+    **dict.fromkeys(("collaborator_ids", "email_cc_ids", "follower_ids"), numbers),
+    **dict.fromkeys(("collaborators", "email_ccs", "followers", "metadata", "attribute_value_ids"), anything),
+    **dict.fromkeys(("sharing_agreement_ids", "macro_ids", "safe_update"), anything),
+    **dict.fromkeys(("custom_fields", "fields"), objects),
+    "requester": _PERSON,
+    "comment": _comment,
+}
+_AT_CREATION: Final[dict[str, Fit]] = {
+    **_WRITABLE,
+    "via": anything,
+    "via_id": number,
+    "via_followup_source_id": number,
+}
 _SETTLED: Final = timedelta(seconds=60)
 
 
@@ -112,7 +131,7 @@ class _Tickets:
                 description = "Too recent start_time. Use a start_time older than 60 seconds"
                 raise RefusedError(400, {"error": "StartTimeTooRecent", "description": description})
             after = (int(start), -1)
-        size = min(int(call.query.get("per_page", "1000")), 1000)
+        size = min(page_number(call.query, "per_page", 1000), 1000)
         found = [
             ticket
             for ticket in sorted(self._account.tickets.values(), key=_changed_at)
@@ -157,7 +176,7 @@ class _Tickets:
                 return Answer(kept.body, 201, {**kept.headers, "x-idempotency-lookup": "hit"})
         given = call.given("ticket")
         call.warn_of("ticket", "create", given, _AT_CREATION)
-        change = self._tickets.create(_only(given, _AT_CREATION), call.caller, Via.api())
+        change = self._tickets.create(fitted(given, _AT_CREATION), call.caller, Via.api())
         body = self._changed(change)
         headers = {"location": self._account.link(f"api/v2/tickets/{change.ticket.id}.json")}
         headers |= self._limits.endpoint("ticket-request-create-by-user-and-ip", 300)
@@ -171,14 +190,10 @@ class _Tickets:
         call.headers |= self._limits.ticket_update(ticket.id, call.caller.id)
         given = call.given("ticket")
         call.warn_of("ticket", "update", given, _WRITABLE)
-        return self._changed(self._tickets.update(ticket, _only(given, _WRITABLE), call.caller, Via.api()))
+        return self._changed(self._tickets.update(ticket, fitted(given, _WRITABLE), call.caller, Via.api()))
 
     def _changed(self, change: Change) -> dict[str, Any]:
         return {"ticket": self._shown.ticket(change.ticket), "audit": self._shown.audit(change.audit)}
-
-
-def _only(given: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name in known}
 
 
 def _changed_at(ticket: Ticket) -> tuple[int, int]:

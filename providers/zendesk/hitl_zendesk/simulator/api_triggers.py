@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
+from hitl_zendesk.simulator.kinds import Fit, fitted, flag, number, objects, parts, text
 from hitl_zendesk.simulator.paging import paged
 from hitl_zendesk.simulator.records import Trigger
 from hitl_zendesk.simulator.refusals import invalid
@@ -15,9 +16,15 @@ from hitl_zendesk.simulator.telling import CONDITIONAL
 
 __all__ = ["trigger_rows"]
 
-_KNOWN: Final = frozenset(
-    {"title", "actions", "conditions", "all", "any", "active", "position", "description", "category_id", "raw_title"}
-)
+_CONDITIONS: Final[dict[str, Fit]] = {"all": objects, "any": objects}
+_KNOWN: Final[dict[str, Fit]] = {
+    **_CONDITIONS,
+    **dict.fromkeys(("title", "raw_title", "description", "category_id"), text),
+    "actions": objects,
+    "conditions": parts(_CONDITIONS),
+    "active": flag,
+    "position": number,
+}
 
 
 def trigger_rows(account: Account, shown: Shown) -> list[Row]:
@@ -53,12 +60,13 @@ class _Triggers:
         call.check_admin()
         account, given = self._account, call.given("trigger")
         call.warn_of("trigger", "create", given, _KNOWN)
+        given = fitted(given, _KNOWN)
         if not given.get("title"):
             raise invalid("title", "Title: cannot be blank", "BlankValue")
         if not given.get("actions"):
             raise invalid("base", "Trigger must have at least one action", "BlankValue")
         now = account.now()
-        trigger = Trigger(account.ids.record(), str(given["title"]), now, now, len(account.triggers) + 1)
+        trigger = Trigger(account.ids.record(), given["title"], now, now, len(account.triggers) + 1)
         self._write(trigger, given)
         account.triggers[trigger.id] = trigger
         shown = self._shown.trigger(trigger)
@@ -66,7 +74,7 @@ class _Triggers:
 
     def update(self, call: Call) -> Any:
         call.check_admin()
-        trigger, given = self._account.triggers[call.id()], call.given("trigger")
+        trigger, given = self._account.triggers[call.id()], fitted(call.given("trigger"), _KNOWN)
         self._write(trigger, given)
         trigger.updated_at = self._account.now()
         return {"trigger": self._shown.trigger(trigger)}
@@ -77,7 +85,7 @@ class _Triggers:
         return Answer(status=204)
 
     def _write(self, trigger: Trigger, given: Mapping[str, Any]) -> None:
-        for action in given.get("actions", ()):
+        for action in given.get("actions") or ():
             if action.get("field") == "notification_webhook":
                 self._check_hook(action.get("value"))
         conditions = {**given, **(given.get("conditions") or {})}  # at the top, or in an object of their own
@@ -89,6 +97,6 @@ class _Triggers:
                 setattr(trigger, name, given[name])
 
     def _check_hook(self, value: Any) -> None:
-        hook = self._account.hooks.get(value[0]) if isinstance(value, list) and value else None
+        hook = self._account.hooks.get(str(value[0])) if isinstance(value, list) and value else None
         if hook is None or CONDITIONAL not in hook.subscriptions:
             raise invalid("base", "Invalid value for action notification_webhook", "InvalidValue")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.answering import Answer, Call, Row
+from hitl_zendesk.simulator.kinds import Fit, anything, fitted, flag, number, text, words
 from hitl_zendesk.simulator.limits import Limits
 from hitl_zendesk.simulator.paging import paged
 from hitl_zendesk.simulator.records import User
@@ -18,24 +19,20 @@ __all__ = ["user_rows"]
 
 _LONGEST_PHOTO_URL: Final = 255
 _ROLES: Final = frozenset({"end-user", "agent", "admin"})
-_FACTS: Final = frozenset(
-    {
-        "alias",
-        "details",
-        "notes",
-        "organization_id",
-        "remote_photo_url",
-        "signature",
-        "tags",
-        "time_zone",
-        "user_fields",
-    }
-)
-_KNOWN: Final = _FACTS | {
-    "name", "email", "role", "external_id", "verified", "suspended", "phone", "locale", "locale_id", "identities",
-    "skip_verify_email", "custom_role_id", "default_group_id", "moderator", "only_private_comments", "organization",
-    "ticket_restriction", "shared_phone_number", "restricted_agent", "password", "photo", "brand_id",
-}  # fmt: skip
+_FACTS: Final[dict[str, Fit]] = {
+    **dict.fromkeys(("alias", "details", "notes", "remote_photo_url", "signature", "time_zone"), text),
+    "organization_id": number,
+    "tags": words,
+    "user_fields": anything,
+}
+_KNOWN: Final[dict[str, Fit]] = {
+    **_FACTS,
+    **dict.fromkeys(("name", "email", "role", "external_id", "phone", "locale"), text),
+    **dict.fromkeys(("verified", "suspended", "skip_verify_email"), flag),
+    **dict.fromkeys(("locale_id", "identities", "organization", "password", "photo", "brand_id"), anything),
+    **dict.fromkeys(("custom_role_id", "default_group_id", "moderator", "only_private_comments"), anything),
+    **dict.fromkeys(("ticket_restriction", "shared_phone_number", "restricted_agent"), anything),
+}
 
 
 def user_rows(account: Account, shown: Shown, limits: Limits) -> list[Row]:
@@ -162,7 +159,7 @@ class _Users:
     def _given(self, call: Call, action: str) -> dict[str, Any]:
         given = call.given("user")
         call.warn_of("user", action, given, _KNOWN)
-        return {name: value for name, value in given.items() if name in _KNOWN}
+        return fitted(given, _KNOWN)
 
     def _made(self, call: Call, given: Mapping[str, Any]) -> Answer:
         if given.get("email") and self._account.by_email(given["email"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -88,7 +88,13 @@ class Draft:
 
 
 def drafted(
-    account: Account, given: Any, *, author_id: int, actor_id: int, public: bool, may_name_author: bool = True
+    account: Account,
+    given: Mapping[str, Any] | None,
+    *,
+    author_id: int,
+    actor_id: int,
+    public: bool,
+    may_name_author: bool = True,
 ) -> Draft | None:
     """Check what was given as a comment; ``None`` when it says nothing and carries nothing.
 
@@ -96,13 +102,11 @@ def drafted(
     :param public: whether it is unless it says so itself.
     :raises RefusedError: the author or an upload is not known.
     """
-    if isinstance(given, str):
-        given = {"body": given}
-    if not isinstance(given, dict):
+    if not given:
         return None
-    uploads = _uploads(account, given.get("uploads"))
+    uploads = _uploads(account, given.get("uploads") or ())
     is_html = bool(given.get("html_body"))
-    text = str(given.get("html_body") or given.get("body") or "")
+    text = given.get("html_body") or given.get("body") or ""
     if not text.strip() and not uploads:
         return None
     named = given.get("author_id")
@@ -114,8 +118,7 @@ def drafted(
     return Draft(author_id, actor_id, public if shown is None else bool(shown), text, is_html, uploads)
 
 
-def _uploads(account: Account, given: Any) -> list[Upload]:
-    tokens = [given] if isinstance(given, str) else given or []
+def _uploads(account: Account, tokens: Sequence[str]) -> list[Upload]:
     uploads = []
     for token in tokens:
         upload = account.uploads.get(token)

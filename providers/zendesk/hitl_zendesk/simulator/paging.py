@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from hitl_zendesk.simulator.refusals import RefusedError
 
-__all__ = ["paged"]
+__all__ = ["page_number", "paged"]
 
 _MOST: Final = 100
 
@@ -57,7 +57,7 @@ def paged(
 
 def _by_cursor(wanted: _List[R]) -> dict[str, Any]:
     records, key, query = wanted.records, wanted.key, wanted.query
-    size = _number(query, "page[size]", _MOST)
+    size = page_number(query, "page[size]", _MOST)
     if size > _MOST:
         raise RefusedError(400, {"error": "InvalidPaginationParameter", "description": "page[size] cannot exceed 100"})
     sign = -1 if wanted.descending else 1
@@ -83,7 +83,7 @@ def _by_cursor(wanted: _List[R]) -> dict[str, Any]:
 
 def _by_number(wanted: _List[R]) -> dict[str, Any]:
     records, query = wanted.records, wanted.query
-    page, size = _number(query, "page", 1), min(_number(query, "per_page", _MOST), _MOST)
+    page, size = page_number(query, "page", 1), min(page_number(query, "per_page", _MOST), _MOST)
     start, end = (page - 1) * size, page * size
     links: dict[str, str | None] = {"next_page": None, "previous_page": None}
     if end < len(records):
@@ -93,7 +93,11 @@ def _by_number(wanted: _List[R]) -> dict[str, Any]:
     return {wanted.name: [wanted.show(record) for record in records[start:end]], **links, "count": len(records)}
 
 
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
+def page_number(query: Mapping[str, str], name: str, default: int) -> int:
+    """Return a positive number from a query.
+
+    :raises RefusedError: it is none.
+    """
     value = query.get(name, str(default))
     if not value.isdecimal() or int(value) < 1:
         raise RefusedError(400, {"error": "InvalidPaginationParameter", "description": f"{name} is not valid"})

@@ -103,15 +103,17 @@ def _tags(ticket: Ticket, given: Mapping[str, Any]) -> list[str]:
 
 def _listed(given: Any) -> list[str]:
     """Return tags as they are stored: small letters, none of them with a blank in it."""
-    words = given.replace(",", " ").split() if isinstance(given, str) else given or ()
-    return [word.lower() for each in words for word in str(each).split()]
+    return [word.lower() for each in given or () for word in each.split()]
 
 
 def _custom(given: Any) -> dict[int, Any]:
-    entries = (
-        given.items() if isinstance(given, dict) else [(each.get("id"), each.get("value")) for each in given or ()]
-    )
-    return {int(id_): value for id_, value in entries}
+    made = {}
+    for entry in given or ():
+        try:
+            made[int(entry["id"])] = entry.get("value")
+        except (KeyError, TypeError, ValueError):
+            raise invalid("custom_fields", "Custom fields: is invalid", "InvalidValue") from None
+    return made
 
 
 def checked_status(
@@ -149,6 +151,6 @@ def _of_custom(custom_status_id: Any) -> str | None:
 
 def _check_required(account: Account, values: Mapping[int, Any]) -> None:
     for id_ in account.required_to_solve:
-        if values.get(id_) in {None, ""}:
+        if not values.get(id_):
             title = FIELDS.get(id_, ("text", "Field"))[1]
             raise invalid("base", f"{title}: is required when solving a ticket", "BlankValue", ticket_field_id=id_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,7 +16,6 @@ from hitl_zendesk.simulator.tickets import Change
 __all__ = ["Triggers"]
 
 _ORDER: Final = ("new", "open", "pending", "hold", "solved", "closed")
-_NOBODY: Final = frozenset({"", None})
 
 
 class Triggers:
@@ -77,7 +77,7 @@ class Triggers:
         return self._field_holds(field, operator, wanted, change)
 
     def _field_holds(self, field: str, operator: str, wanted: Any, change: Change) -> bool:
-        if field.startswith("custom_fields_"):
+        if re.fullmatch(r"custom_fields_\d+", field):
             key = int(field.removeprefix("custom_fields_"))
             current = change.ticket.custom_fields.get(key)
             previous = change.before.get("custom_fields", change.ticket.custom_fields).get(key)
@@ -125,7 +125,7 @@ def _comment_is(wanted: str, change: Change) -> bool:
 
 
 def _text(value: Any) -> str:
-    return "" if value in _NOBODY else str(value)
+    return "" if value is None else str(value)
 
 
 def _is(operator: str, one: str, other: str) -> bool:

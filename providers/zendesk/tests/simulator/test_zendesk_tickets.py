@@ -86,6 +86,15 @@ async def test_the_submitter_is_the_author_of_the_first_comment(call):
     assert [(await call.comments(each))[0]["author_id"] for each in (ours, theirs)] == [BOT_ID, user["id"]]
 
 
+async def test_ids_may_be_text_and_what_is_no_id_is_refused(call):
+    user = await call.user()
+    ticket = await call.ticket(requester_id=str(user["id"]), external_id=4711)
+    assert (ticket["requester_id"], ticket["external_id"]) == (user["id"], "4711")
+    assert (await call.update(ticket, assignee_id=str(KIM)))["ticket"]["assignee_id"] == KIM
+    refused = await call.update(ticket, assignee_id="Kim")
+    assert refused.described == {"assignee": "Assignee: is invalid"}
+
+
 async def test_a_requester_with_a_known_address_is_taken_unchanged(call):
     user = await call.user(email="ada@x.example")
     ticket = await call.ticket(requester={"name": "Eve", "email": "ada@x.example"})
