@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -51,6 +50,9 @@ class Registration:
         ids = {"webhook": str(found["id"])}
         if self._api.settings.webhook_mode == "triggers":
             ids |= await self._triggers(operation, ids["webhook"], previous)
+        for role, id_ in previous.items():
+            if role.startswith("trigger.") and role not in ids:  # of the other mode, and its webhook is gone
+                await self._delete(operation, f"triggers/{segment(id_)}")
         path = f"webhooks/{segment(ids['webhook'])}/signing_secret"
         secret = (await self._api.call(operation, "GET", path))["signing_secret"]["secret"]
         return hitl.WebhookRegistration.model_validate({"url": request.url, "ids": ids, "secrets": [secret]})
@@ -118,7 +120,7 @@ class Registration:
         for kind in TRIGGER_KINDS:
             wanted = self._trigger(kind, webhook)
             found = existing.get(previous.get(f"trigger.{kind}", "")) or next(
-                (trigger for trigger in existing.values() if _is_same(trigger, wanted)), None
+                (trigger for trigger in existing.values() if trigger.get("title") == wanted["title"]), None
             )
             if found is None:
                 answer = await self._api.call(operation, "POST", "triggers", json={"trigger": wanted})
@@ -183,7 +185,7 @@ def _is_same(trigger: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         trigger.get("title") == wanted["title"]
         and _conditions(trigger.get("all") or nested.get("all") or ()) == _conditions(wanted["all"])
         and not (trigger.get("any") or nested.get("any"))
-        and json.dumps(trigger.get("actions")) == json.dumps(wanted["actions"])
+        and trigger.get("actions") == wanted["actions"]
     )
 
 

@@ -13,7 +13,10 @@ from hitl_zendesk.deliveries import SIGNATURE
 
 import hitl_core as hitl
 from hitl_core.connect import connect_class
+from hitl_core.state import MemoryState
 from hitl_core.testing import ScriptedTransport, VirtualClock, reply
+
+from .admin import Admin
 
 ROOT = "https://acme.zendesk.com"
 ME = 9001
@@ -31,6 +34,8 @@ class Zendesk:
 
     def __init__(self):
         self.routes = {}
+        self.otherwise = None
+        """Answers the routes that are not listed, if anything does."""
         self.unexpected = []
         self.requests = []
         self.transport = ScriptedTransport(self._answer)
@@ -45,7 +50,7 @@ class Zendesk:
     def _answer(self, request):
         path = request.url.removeprefix(ROOT).partition("?")[0]
         route = f"{request.method} {path.removeprefix('/api/v2/')}"
-        answers = self.routes.get(route)
+        answers = self.routes.get(route) or ([self.otherwise] if self.otherwise else None)
         if not answers:
             self.unexpected.append(route)
             return 418
@@ -206,6 +211,19 @@ def zendesk():
 async def connection(zendesk):
     async with zendesk.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def admin(zendesk):
+    """Its webhooks and triggers."""
+    zendesk.otherwise = Admin()
+    return zendesk.otherwise
+
+
+@pytest.fixture
+def state():
+    """What a connection remembers, for more than one."""
+    return MemoryState()
 
 
 @pytest.fixture
