@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -52,6 +52,9 @@ class Checkup:
         if isinstance(error, hitl.NotFoundError):
             mend = "check subdomain: the first word of the address agents work at"
             return hitl.CheckResult(name="account", ok=False, detail=error.message, mend=mend)
+        if isinstance(error, hitl.PermissionDeniedError):
+            detail = "they may not even read whom they act as"
+            return hitl.CheckResult(name="credentials", ok=False, detail=detail, mend=error.message)
         mend = f"is {self._api.settings.root} to be reached from here?"
         return hitl.CheckResult(name="reachable", ok=False, detail=error.message, mend=mend)
 
@@ -60,7 +63,7 @@ class Checkup:
             theirs = parsedate_to_datetime(date or "")
         except ValueError:
             return _fine("clock", "Zendesk does not tell the time")
-        drift = abs(self._api.ctx.clock.now() - theirs)
+        drift = abs(self._api.ctx.clock.now() - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)))
         if drift <= _DRIFT:
             return _fine("clock", f"{drift.total_seconds():.0f} s apart from Zendesk's")
         mend = "set this machine's clock, by NTP for instance: deliveries are refused when their time is 5 minutes off"
@@ -91,6 +94,9 @@ class Checkup:
                 if name in {"webhooks", "triggers"}:
                     mend += "; webhooks and triggers are an admin's, or of a role that may manage them"
                 yield hitl.CheckResult(name=name, ok=False, detail="may not be read", mend=mend)
+            except hitl.ProviderError as error:
+                mend = "try again later; where it stays so, ask Zendesk whether the account's plan has it"
+                yield hitl.CheckResult(name=name, ok=False, detail=error.message, mend=mend)
             else:
                 yield _fine(name, "may be read")
         if me.get("restricted_agent") or me.get("ticket_restriction") not in {None, "groups"}:
