@@ -68,7 +68,7 @@ class _Endings:
                 (given.get("source_comment"), given.get("target_comment")),
                 public=(bool(given.get("source_comment_is_public")), bool(given.get("target_comment_is_public"))),
             )
-        return self._done("Ticket Merge", [{"id": target.id, "success": True}])
+        return self._done("Ticket Merge", [_result(target, "update", "Updated")])
 
     def _done(self, name: str, results: list[dict[str, Any]]) -> Any:
         """Answer as for work that is done later; here it is done."""
@@ -107,7 +107,7 @@ class _Endings:
     def delete_for_good(self, call: Call) -> Any:
         ticket = self._deleted(call)
         self._endings.delete_for_good(ticket, call.caller, Via.api())
-        return self._done("Permanently Delete Tickets", [{"id": ticket.id, "success": True}])
+        return self._done("Permanently Delete Tickets", [_result(ticket, "delete", "Deleted")])
 
     # Tags -----------------------------------------------------------------------------------------------------
 
@@ -130,6 +130,10 @@ class _Endings:
             ticket, {how: fitted(call.given(), {"tags": words}).get("tags") or []}, call.caller, Via.api()
         )
         return {"tags": ticket.tags}
+
+
+def _result(ticket: Ticket, action: str, status: str) -> dict[str, Any]:
+    return {"id": ticket.id, "action": action, "status": status, "success": True}
 
 
 def _gone(ticket: Ticket) -> dict[str, Any]:

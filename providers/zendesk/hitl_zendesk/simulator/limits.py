@@ -70,11 +70,12 @@ class Limits:
         """
         if self.plan is not None:
             total = 20 if self.plan in _SMALL else 100
-            self._take("tickets-update", "tickets-update", total, 60)
+            left, resets = self._take("tickets-update", "tickets-update", total, 60)
+            headers = _endpoint_headers("tickets-update", total, left, resets) if self.plan in _SMALL else {}
             name = "per-ticket-updates"
             left, resets = self._take(name, f"{name} {ticket_id} {user_id}", 30, 600)
             self.updates[ticket_id] += 1
-            return {f"zendesk-ratelimit-{name}": f"total=30; remaining={left}; resets={resets}"}
+            return headers | _endpoint_headers(name, 30, left, resets)
         self.updates[ticket_id] += 1
         return {}
 
@@ -90,7 +91,7 @@ class Limits:
         if self.plan is None:
             return {}
         left, resets = self._take(name, name, total, 60)
-        return {f"zendesk-ratelimit-{name}": f"total={total}; remaining={left}; resets={resets}"}
+        return _endpoint_headers(name, total, left, resets)
 
     def tickets_listed(self) -> dict[str, str]:
         """Count a request for a list of tickets, which trial accounts may make 100 of a minute."""
@@ -109,10 +110,14 @@ class Limits:
             if name == "account":
                 headers |= _account_headers(total, 0, resets)
             else:
-                headers[f"zendesk-ratelimit-{name}"] = f"total={total}; remaining=0; resets={resets}"
+                headers |= _endpoint_headers(name, total, 0, resets)
             raise RefusedError(429, TOO_MANY, headers)
         window.used += 1
         return total - window.used, resets
+
+
+def _endpoint_headers(name: str, total: int, left: int, resets: int) -> dict[str, str]:
+    return {f"zendesk-ratelimit-{name}": f"total={total}; remaining={left}; resets={resets}"}
 
 
 def _account_headers(total: int, left: int, resets: int) -> dict[str, str]:

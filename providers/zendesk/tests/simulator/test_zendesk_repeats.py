@@ -103,7 +103,9 @@ async def test_an_account_takes_so_many_updates_a_minute(make, plan, total):
     simulator, call = make(plan=plan)
     tickets = [await call.ticket() for _ in range(total // 20 + 1)]
     for number in range(total):
-        assert (await call.update(tickets[number // 20], subject="x")).status == 200
+        answer = await call.update(tickets[number // 20], subject="x")
+        assert answer.status == 200
+        assert ("zendesk-ratelimit-tickets-update" in answer.headers) is (plan == "trial"), "seen on trials alone"
     assert (await call.update(tickets[-1], subject="x")).status == 429
     assert simulator.limits.refused == {"tickets-update": 1}
 
