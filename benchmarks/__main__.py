@@ -1,4 +1,4 @@
-"""Run every benchmark, or those named: ``python -m benchmarks [webhook] [send] [imports] [relay] [bridge]``.
+"""Run every benchmark, or those named: ``python -m benchmarks [webhook] [send] [imports] [relay] [zendesk] [bridge]``.
 
 One part of the bridge's is named with it, such as ``bridge.latency``.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import imports, relay, send, webhook
+from benchmarks import imports, relay, send, webhook, zendesk
 from benchmarks.bridge import parts
 
 ALL: dict[str, Callable[[], None]] = {
@@ -17,6 +17,7 @@ ALL: dict[str, Callable[[], None]] = {
     "send": send.main,
     "imports": imports.main,
     "relay": relay.main,
+    "zendesk": zendesk.main,
     "bridge": partial(parts.run, list(parts.PARTS)),
 }
 KNOWN = ALL | {f"bridge.{name}": partial(parts.run, [name]) for name in parts.PARTS}

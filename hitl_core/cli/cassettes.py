@@ -70,20 +70,20 @@ def record(*, provider: str, simulator: bool, tests: Path | None, expression: st
 
     Runs the tests marked hitl_recorded against an account or against the simulator.
     The account's settings come from the environment, as HITL_<PROVIDER>_<SETTING>. Tests are looked for in
-    providers/<PROVIDER>/tests, else in tests. Nothing is deleted: when the check fails, it says which files to throw
-    away, and the exit code is 1.
+    providers/<PROVIDER>/tests, or the distribution's folder there, else in tests. Nothing is deleted: when the check
+    fails, it says which files to throw away, and the exit code is 1.
     """
     _need_testing()
-    load_provider(provider)
+    _, plugin = load_provider(provider)
     if not simulator:
         _need_settings(provider, os.environ)
-    tests = _usual_tests(provider) if tests is None else tests
+    tests = _usual_tests(provider, plugin.distribution) if tests is None else tests
     if not tests.exists():
         msg = f"there is no {tests}; name the tests with --tests"
         raise ConfigurationError(msg)
     own = folder / provider
     before = _state(own)
-    code = _run_tests(tests, expression, "simulator" if simulator else "live")
+    code = _run_tests(tests, expression, provider, "simulator" if simulator else "live")
     if code == _NO_TEST_RAN:
         msg = f"no recorded test found in {tests}; mark tests with pytest.mark.hitl_recorded, or name them with --tests"
         raise ConfigurationError(msg)
@@ -120,15 +120,17 @@ def _problems_of(own: Path, secrets: _Secrets) -> list[Problem]:
     return [problem for problem in found if own in problem.file.parents]
 
 
-def _run_tests(tests: Path, expression: str | None, origin: str) -> int:
+def _run_tests(tests: Path, expression: str | None, provider: str, origin: str) -> int:
     command = [sys.executable, "-m", "pytest", str(tests), "-m", "hitl_recorded", "--record-mode=rewrite"]
     if expression is not None:
         command += ["-k", expression]
-    return subprocess.run(command, check=False, env=os.environ | {"HITL_RECORD": origin}).returncode  # noqa: S603 - ours
+    asked = {"HITL_RECORD": origin, "HITL_RECORD_PROVIDER": provider}
+    return subprocess.run(command, check=False, env=os.environ | asked).returncode  # noqa: S603 - ours
 
 
-def _usual_tests(provider: str) -> Path:
-    places = (Path("providers", provider, "tests"), Path("tests"))
+def _usual_tests(provider: str, distribution: str) -> Path:
+    names = dict.fromkeys((provider, distribution.removeprefix("hitl-")))  # one distribution may have several providers
+    places = (*(Path("providers", name, "tests") for name in names), Path("tests"))
     return next((place for place in places if place.is_dir()), Path())
 
 

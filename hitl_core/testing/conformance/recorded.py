@@ -44,9 +44,13 @@ class LiveAccount:
     replace: Mapping[str, str] = field(default_factory=dict)
 
 
-def recording(config: pytest.Config) -> bool:
-    """Whether this run makes recordings rather than play them (``--record-mode=rewrite``)."""
-    return config.getoption("--record-mode", default=None) in {"all", "rewrite"}
+def recording(config: pytest.Config, provider: str) -> bool:
+    """Whether this run makes a provider's recordings rather than play them.
+
+    ``--record-mode=rewrite`` makes all, or those of the one that ``HITL_RECORD_PROVIDER`` names.
+    """
+    wanted = os.environ.get("HITL_RECORD_PROVIDER", provider) == provider
+    return wanted and config.getoption("--record-mode", default=None) in {"all", "rewrite"}
 
 
 def cassette_path(folder: Path, provider: str, test: str) -> Path:
@@ -65,7 +69,7 @@ async def recorded_way(
     async with AsyncExitStack() as stack:
         transport = as_transport(None)
         stack.push_async_callback(transport.aclose)
-        if not recording(request.config):
+        if not recording(request.config, info.name):
             yield _played(stack, path, info, simulator, clock, live, transport)
         elif os.environ.get("HITL_RECORD", "simulator") == "live":
             yield _recorded_live(stack, path, info, live, transport)

@@ -61,7 +61,7 @@ class Registration:
     def name(self) -> str:
         """Name of the webhook, by which it is found again: the connection's, and which one of that name."""
         key = self._api.ctx.key
-        return f"HITL {key} {sha256(f'{self._api.settings.root} {key}'.encode()).hexdigest()[:8]}"
+        return f"HITL {key} {sha256(f'{self._api.settings.subdomain} {key}'.encode()).hexdigest()[:8]}"
 
     def _webhook(self, url: str) -> dict[str, Any]:
         by_triggers = self._api.settings.webhook_mode == "triggers"
@@ -92,12 +92,13 @@ class Registration:
     async def look(self, operation: str, url: str | None) -> Mapping[str, Any] | None:
         """Return the webhook that has our name, and leads to that address if one is given."""
         ours = await self._ours(operation)
-        return next((webhook for webhook in ours if url is None or webhook.get("endpoint") == url), None)
+        if url is None:
+            return next((webhook for webhook in ours if webhook.get("name") == self.name), None)
+        return next((webhook for webhook in ours if webhook.get("endpoint") == url), None)
 
     async def _ours(self, operation: str) -> list[Mapping[str, Any]]:
         params: dict[str, Any] = {"filter[name_contains]": self.name, "page[size]": _PAGE}
-        found = await self._pages(operation, "webhooks", "webhooks", params)
-        return [webhook for webhook in found if webhook.get("name") == self.name]
+        return await self._pages(operation, "webhooks", "webhooks", params)
 
     async def _pages(self, operation: str, path: str, name: str, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
 
 import hitl_core as hitl
+from hitl_zendesk.subdomains import subdomain
 
-__all__ = ["CustomField", "ZendeskOptions", "ZendeskSettings", "subdomain_of"]
-
-_SUBDOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_SPELLED: Final = re.compile(r"(?:https?://)?(?P<subdomain>.+?)(?:\.zendesk\.com)?/?", re.IGNORECASE)
-
-
-def subdomain_of(text: str) -> str:
-    """Return the bare subdomain of any spelling of an account (behaviour S220); anything else comes back trimmed."""
-    match = _SPELLED.fullmatch(text.strip())
-    return match["subdomain"] if match else text.strip()
+__all__ = ["CustomField", "ZendeskOptions", "ZendeskSettings"]
 
 
 class ZendeskSettings(hitl.ProviderSettings):
@@ -62,11 +53,7 @@ class ZendeskSettings(hitl.ProviderSettings):
     @field_validator("subdomain")
     @classmethod
     def _bare(cls, value: str) -> str:
-        subdomain = subdomain_of(value)
-        if not _SUBDOMAIN.fullmatch(subdomain):
-            msg = "give the account as in acme.zendesk.com: letters, digits and hyphens"
-            raise ValueError(msg)
-        return subdomain.lower()
+        return subdomain(value)
 
     @field_validator("client_id", "client_secret", "refresh_token", "access_token", "email", "api_token", mode="before")
     @classmethod

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 import hitl_core as hitl
+from hitl_zendesk.subdomains import subdomain
 
-__all__ = ["CustomField", "Plain", "ZendeskMessagingOptions", "ZendeskMessagingSettings", "bare_subdomain"]
+__all__ = ["CustomField", "Plain", "ZendeskMessagingOptions", "ZendeskMessagingSettings"]
 
 Plain: TypeAlias = str | int | float | bool
 """What metadata may hold: it is flat."""
 
 _NAME: Final = r"^[A-Za-z0-9_-]{1,128}$"
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
-_ADDRESS: Final = re.compile(r"(?:https?://)?(?P<bare>[^/\s]+?)(?:\.zendesk\.com)?/?", re.IGNORECASE)
-
-
-def bare_subdomain(text: str) -> str:
-    """Return ``acme`` for every spelling of the account (behaviour S220); what is none of them comes back trimmed."""
-    text = text.strip()
-    match = _ADDRESS.fullmatch(text)
-    return match["bare"] if match else text
 
 
 class ZendeskMessagingSettings(hitl.ProviderSettings):
@@ -49,11 +40,7 @@ class ZendeskMessagingSettings(hitl.ProviderSettings):
     def _is_one(cls, value: str | None) -> str | None:
         if value is None or not value.strip():
             return None
-        bare = bare_subdomain(value)
-        if not _SUBDOMAIN.fullmatch(bare):
-            msg = "give the account as in acme.zendesk.com: letters, digits and hyphens"
-            raise ValueError(msg)
-        return bare.lower()
+        return subdomain(value)
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:

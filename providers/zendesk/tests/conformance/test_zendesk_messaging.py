@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import pytest
-from hitl_zendesk.messaging import ZendeskMessagingProvider
 from hitl_zendesk.messaging.simulator import ZendeskMessagingSimulator
 
 import hitl_core as hitl
@@ -16,7 +15,7 @@ class TestZendeskMessaging(ProviderConformance):
 
     @pytest.fixture
     def provider(self):
-        return ZendeskMessagingProvider
+        return "zendesk-messaging"
 
     @pytest.fixture
     def simulator(self, clock):
@@ -40,3 +39,7 @@ class TestZendeskMessagingReadOtherwise(TestZendeskMessaging):
             private_attachments=True,
             page_size=3,
         )
+
+
+class TestZendeskMessagingRecorded(TestZendeskMessaging):
+    level = "recorded"
