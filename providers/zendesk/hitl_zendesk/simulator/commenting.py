@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hitl_zendesk.simulator.account import Account
 from hitl_zendesk.simulator.placeholders import placeholder_value
-from hitl_zendesk.simulator.records import SYSTEM_ID, Attachment, Comment, Ticket, Upload, Via
+from hitl_zendesk.simulator.records import Attachment, Comment, Ticket, Upload, Via
 from hitl_zendesk.simulator.refusals import invalid
 from hitl_zendesk.simulator.texts import cut, expanded, html_of_body, plain_of
 
@@ -111,7 +111,7 @@ def drafted(
         return None
     named = given.get("author_id")
     if may_name_author and named is not None:
-        if named not in account.users and named != SYSTEM_ID:
+        if named not in account.users:
             raise invalid("author", "Author: is invalid", "InvalidValue")
         author_id = named
     shown = given.get("public")

@@ -98,8 +98,10 @@ async def test_the_author_is_the_caller_unless_named(call):
 
 
 async def test_an_author_nobody_knows_is_refused(call):
-    refused = await call.update(await call.ticket(), comment={"body": "a", "author_id": 1})
-    assert refused.described == {"author": "Author: is invalid"}
+    ticket = await call.ticket()
+    for nobody in (1, -1):
+        refused = await call.update(ticket, comment={"body": "a", "author_id": nobody})
+        assert refused.described == {"author": "Author: is invalid"}
 
 
 async def test_who_is_no_part_of_the_ticket_is_flagged(call):
