@@ -32,6 +32,20 @@ class Vendor:
         self.transport = ScriptedTransport(self.answer)
         self.core = HttpClient(self.transport, clock=self.clock, retry=RetryPolicy(random=lambda: 0.0))
 
+    def slowly(self):
+        """Let others have their turn while an answer is under way."""
+
+        async def answer(request):
+            await asyncio.sleep(0)
+            return self.answer(request)
+
+        return self.answering(answer)
+
+    def answering(self, answer):
+        self.transport = ScriptedTransport(answer)
+        self.core = HttpClient(self.transport, clock=self.clock)
+        return self
+
     def tokens(self, state=None, *, refresh=FIRST, **more):
         http = self.core.bind(base_url="https://vendor.test", key_header=None)
         options = {"client_id": "app", "client_secret": SecretStr(SECRET), "path": "oauth/tokens"} | more
@@ -149,12 +163,13 @@ async def test_s222_an_answer_without_an_end_switches_renewing_off():
 
 
 async def test_s222_an_answer_without_a_new_refresh_token_keeps_the_old_one():
-    vendor = Vendor(rotates=False)
+    vendor = Vendor()
     tokens = vendor.tokens()
-    for number in range(1, 4):
+    for number in range(1, 5):
         assert await token(tokens) == f"access-{number:04}"
+        vendor.rotates = False
         vendor.clock.advance(1800)
-    assert [told["refresh_token"] for told in vendor.asked] == [FIRST] * 3
+    assert [told["refresh_token"] for told in vendor.asked] == [FIRST, *["refresh-0001"] * 3]
 
 
 @pytest.mark.parametrize("life", [0, -1, True, False, "soon", [], {}, 1e300, 10**30, float("nan"), float("inf")])
@@ -182,7 +197,7 @@ async def test_s222_a_sensible_end_is_kept_to(life):
 
 
 async def test_s222_a_refused_token_is_renewed_once_for_everybody_who_was_refused():
-    vendor = Vendor()
+    vendor = Vendor().slowly()
     api = vendor.api(vendor.tokens())
     assert (await api.get("x", operation="read")).status == 200
     vendor.access = None  # revoked
@@ -201,8 +216,7 @@ async def test_s222_a_late_refusal_of_an_old_token_does_not_use_up_the_new_one()
             await late.wait()  # the refusal is on its way while another one leads to a new token
         return told
 
-    vendor.transport = ScriptedTransport(answer)
-    vendor.core = HttpClient(vendor.transport, clock=vendor.clock)
+    vendor.answering(answer)
     api = vendor.api(vendor.tokens())
     await api.get("x", operation="read")
     vendor.access = None
@@ -229,7 +243,7 @@ async def test_s222_a_token_another_instance_renewed_is_taken_rather_than_asked_
 
 
 async def test_r15_a_refresh_token_is_used_once_by_all_instances_of_an_account():
-    vendor, state = Vendor(), MemoryState()
+    vendor, state = Vendor().slowly(), MemoryState()
     instances = [vendor.tokens(state) for _ in range(5)]
     for round_ in range(1, 4):
         found = await asyncio.gather(*(token(tokens) for tokens in instances * 4))
@@ -250,8 +264,7 @@ async def test_r15_who_loses_the_race_for_a_refresh_token_takes_the_winners():
             await state.stored.wait()  # the loser hears of it once the winner has stored
         return told
 
-    vendor.transport = ScriptedTransport(answer)
-    vendor.core = HttpClient(vendor.transport, clock=vendor.clock)
+    vendor.answering(answer)
     one, other = vendor.tokens(state), vendor.tokens(state)
     assert await asyncio.gather(token(one), token(other)) == ["access-0001", "access-0001"]
     vendor.clock.advance(1750)
@@ -280,8 +293,7 @@ async def test_r15_of_two_who_both_got_one_the_last_is_kept():
             await state.stored.wait()
         return told
 
-    vendor.transport = ScriptedTransport(answer)
-    vendor.core = HttpClient(vendor.transport, clock=vendor.clock)
+    vendor.answering(answer)
     found = await asyncio.gather(*(token(vendor.tokens(state, refresh=None)) for _ in range(2)))
     assert sorted(found) == ["access-0001", "access-0002"]
     assert (await state.get("oauth")).value["access_token"] == "access-0002"
@@ -340,8 +352,7 @@ async def test_an_answer_without_a_token_is_a_refusal(told):
 
 async def test_a_token_for_the_app_itself_is_asked_for_again_when_the_answer_was_lost():
     vendor = Vendor()
-    script = [ambiguous(), reply(500), vendor.issue("client_credentials")]
-    vendor.core = HttpClient(ScriptedTransport(script), clock=vendor.clock)
+    vendor.answering([ambiguous(), reply(500), vendor.issue("client_credentials")])
     assert await token(vendor.tokens(refresh=None)) == "access-0001"
 
 
@@ -369,7 +380,7 @@ async def test_a_page_instead_of_a_token_is_told_as_a_wrong_address():
 
 async def test_a_refresh_token_that_was_not_sent_is_sent_again():
     vendor = Vendor()
-    vendor.core = HttpClient(ScriptedTransport([not_sent(), reply(429), vendor.issue()]), clock=vendor.clock)
+    vendor.answering([not_sent(), reply(429), vendor.issue()])
     assert await token(vendor.tokens()) == "access-0001"
 
 

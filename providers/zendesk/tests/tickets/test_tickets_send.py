@@ -5,12 +5,13 @@ from base64 import b64encode
 from html import unescape
 
 import pytest
+from hitl_zendesk.tickets import state_of
 
 import hitl_core as hitl
 from hitl_core.download import Download, DownloadError
 from hitl_core.testing import ambiguous, not_sent, reply
 
-from .conftest import AGENT, CUSTOMER, ME, TICKET, refused, updated
+from .conftest import AGENT, CUSTOMER, ME, TICKET, refused, ticket, updated
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +70,22 @@ async def test_the_state_names_the_agent_but_never_ourselves(zendesk, connection
     zendesk.ticket().on(UPDATE, updated(601, assignee_id=AGENT), updated(602, assignee_id=ME))
     assert (await connection.send_message(session, "Hi")).state.agent.id == str(AGENT)
     assert (await connection.send_message(session, "Hi")).state.agent is None
+
+
+@pytest.mark.parametrize(
+    ("status", "stands"),
+    [
+        ("new", (True, False)),
+        ("hold", (True, False)),
+        ("solved", (False, False)),
+        ("closed", (False, True)),
+        ("archived", (False, True)),
+        ("something_new", (True, False)),
+    ],
+)
+def test_a_solved_ticket_has_ended_and_a_closed_one_for_good(status, stands):
+    state = state_of(ticket(status), me=str(ME))
+    assert (state.open, state.final) == stands
 
 
 # S210: under whose name

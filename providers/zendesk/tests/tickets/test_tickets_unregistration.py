@@ -81,6 +81,14 @@ async def test_somebody_elses_webhook_to_the_same_address_is_not_taken_over(zend
     assert admin.webhooks[0]["status"] == "inactive"
 
 
+async def test_the_webhook_of_another_address_stays_where_nothing_is_remembered(zendesk, admin):
+    """A second installation with the same names, such as one for tests, has a webhook of its own."""
+    first = await register(zendesk)
+    second = await register(zendesk, url="https://staging.test/webhooks/shop")
+    assert first.ids != second.ids
+    assert [webhook["endpoint"] for webhook in admin.webhooks] == [URL, "https://staging.test/webhooks/shop"]
+
+
 @pytest.mark.parametrize("different", [{"alias": "warehouse"}, {"tenant": "other"}, {"subdomain": "acme2"}])
 def test_names_differ_by_connection_and_account(zendesk, different):
     from hitl_zendesk.api import Api
