@@ -9,7 +9,7 @@ from .driving import running_demo
 pytestmark = pytest.mark.browser
 
 # Any installed provider that has a simulator; one more name is one more helpdesk.
-PROVIDERS = ("desk", "reference")
+PROVIDERS = ("desk", "reference", "zendesk")
 
 
 class Inbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,10 +19,11 @@ from hitl_core.connect import parse_settings
 from hitl_core.environment import settings_from_environment
 from hitl_core.info import ProviderInfo, secrets_of
 from hitl_core.testing.cassettes import CassetteError, Provenance, Scrubber, UsedCassette, use_cassette
+from hitl_core.testing.cassettes.secret_text import PLACEHOLDER
 from hitl_core.testing.clock import VirtualClock
 from hitl_core.testing.conformance import words
 from hitl_core.testing.conformance.ways import Way
-from hitl_core.testing.simulator import Simulator, SimulatorControl, serving
+from hitl_core.testing.simulator import Simulator, SimulatorControl, SimWebhook, serving
 
 __all__ = ["RECORDED_URL", "LiveAccount", "recorded_way", "recording"]
 
@@ -67,6 +69,8 @@ async def recorded_way(
     path = cassette_path(request.getfixturevalue("cassettes"), info.name, request.node.name)
     live: LiveAccount | None = request.getfixturevalue("live_account")
     async with AsyncExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        random.seed(request.node.name)  # the jitter of waits, which a recording made again would show
         transport = as_transport(None)
         stack.push_async_callback(transport.aclose)
         if not recording(request.config, info.name):
@@ -92,7 +96,7 @@ def _played(
     transport: Transport,
 ) -> Way:
     settings = simulator.settings(RECORDED_URL)
-    agent: Any = SimulatorControl(transport, RECORDED_URL)
+    agent: Any = _RecordedControl(transport, simulator)
     if not path.exists():
         # A test that asks nothing has no recording; if it does ask, this is where it is told.
         nothing = _NothingRecorded(path, info.name)
@@ -145,7 +149,8 @@ def _scrubber(
     info: ProviderInfo, settings: Mapping[str, Any], replace: Mapping[str, str], simulator: Simulator | None
 ) -> Scrubber:
     valid = parse_settings(info, settings)
-    people = [*words.PEOPLE, *words.FILE_NAMES, "Kit bot"]
+    parts = (part for name in words.PEOPLE for part in name.split())  # some vendors keep given name and surname apart
+    people = [*words.PEOPLE, *parts, *words.FILE_NAMES, "Kit bot"]
     if simulator is not None:
         people += [*simulator.made_up_names, *(agent.name for agent in simulator.agents if agent.name)]
     return Scrubber(
@@ -153,6 +158,24 @@ def _scrubber(
         replace=replace,
         allowed_names=people,
     )
+
+
+class _RecordedControl(SimulatorControl):
+    """Acts as an agent in a recording of a simulator."""
+
+    def __init__(self, transport: Transport, simulator: Simulator) -> None:
+        super().__init__(transport, RECORDED_URL)
+        self._simulator = simulator
+
+    async def webhooks(self, count: int = 1, *, wait: int = 10) -> list[SimWebhook]:
+        """Return the webhooks sent; those that prove themselves by the secret, which no recording holds, do so anew."""
+        return [self._proven(sent) for sent in await super().webhooks(count, wait=wait)]
+
+    def _proven(self, sent: SimWebhook) -> SimWebhook:
+        if not any(PLACEHOLDER in value for value in sent.headers.values()):
+            return sent
+        proof = self._simulator.sign(self._simulator.secret, sent.body, id=sent.id, at=sent.sent_at)
+        return sent.model_copy(update={"headers": {**sent.headers, **proof}})
 
 
 class _NothingRecorded:
