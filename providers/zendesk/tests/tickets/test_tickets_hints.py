@@ -57,7 +57,7 @@ SUBSCRIBED = {name.removeprefix("zen:event-type:ticket.") for name in SUBSCRIPTI
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "something_new"])
-async def test_s239_events_of_tickets_that_are_not_ours_cost_no_read(zendesk, kind):
+async def test_s238_s239_events_of_tickets_that_are_not_ours_cost_no_read(zendesk, kind):
     async with zendesk.receiving() as (_, receive):
         (found,) = await receive(event(kind, said()), known={})
     assert (found.kind, found.reason, found.session) == ("ignored", "not_ours", REF)

@@ -55,7 +55,7 @@ async def test_a_message_is_this_update(zendesk, connection, session, customer):
     assert answer.state == hitl.SessionState(open=True, status="open", updated_at="2026-01-05T12:00:00Z")
 
 
-async def test_the_ids_of_what_was_made_come_out_of_the_audit(zendesk, connection, session):
+async def test_s208_s209_the_ids_of_what_was_made_come_out_of_the_audit(zendesk, connection, session):
     zendesk.ticket().on(UPDATE, updated(601, 602))
     assert (await connection.send_message(session, "Hi")).ids == ("601", "602")
 
@@ -208,7 +208,7 @@ async def test_f37_an_update_that_may_have_been_made_is_not_repeated(zendesk, co
 
 
 @pytest.mark.parametrize("first", [not_sent(), 429, reply(409, body="Database collision"), reply(409)])
-async def test_an_update_that_was_certainly_not_made_is_repeated(zendesk, connection, session, first):
+async def test_s244_an_update_that_was_certainly_not_made_is_repeated(zendesk, connection, session, first):
     zendesk.ticket().on(UPDATE, first, updated(601))
     assert (await connection.send_message(session, "Hi")).ids == ("601",)
     one, two = zendesk.sent(UPDATE)
@@ -218,7 +218,7 @@ async def test_an_update_that_was_certainly_not_made_is_repeated(zendesk, connec
 # Files go up as files
 
 
-async def test_f17_files_are_uploaded_and_hang_on_one_comment(zendesk, connection, session):
+async def test_f17_s211_s212_files_are_uploaded_and_hang_on_one_comment(zendesk, connection, session):
     zendesk.ticket().takes(601).on(UPLOAD, uploaded("token-1"), uploaded("token-2"))
     pdf = "data:application/pdf;base64," + b64encode(b"%PDF").decode()
     bloc = hitl.Bloc(
