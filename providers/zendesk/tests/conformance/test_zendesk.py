@@ -7,7 +7,6 @@ from hitl_zendesk.simulator import ZendeskSimulator
 
 from hitl_core.testing import ProviderConformance
 
-
 KINDS = {"comment_added": "comment", "agent_assignment_changed": "assignee", "status_changed": "status"}
 
 

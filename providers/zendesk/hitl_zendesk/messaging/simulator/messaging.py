@@ -53,7 +53,10 @@ class ZendeskMessagingSimulator(Simulator):
     webhook_retries: ClassVar[WebhookRetries] = WebhookRetries(
         delays=(30, 90, 240, 540), timeout=20, final=frozenset({400, 401, 403, 404, 406}), disabling=frozenset()
     )
-    made_up_names: ClassVar[tuple[str, ...]] = ("Simulated app", "Automated Response", "Answer Bot", "Web User")
+    made_up_names: ClassVar[tuple[str, ...]] = (
+        *(OURS, WORKSPACE, BOT),
+        *("Simulated app", "Automated Response", "Answer Bot", "Web User"),
+    )
     key_secret: ClassVar[str] = "key-secret-of-the-simulated-app"  # noqa: S105 - a simulator's
 
     def __init__(
