@@ -209,7 +209,8 @@ def describe_invalid(error: ValidationError, what: str, known: Mapping[str, Any]
     """Say what is wrong with settings or options: names and rules, never values."""
     lines = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        name = ".".join(str(part) for part in problem["loc"]) or what
+        name = ".".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")
         match problem["type"]:
             case "extra_forbidden":
                 hint = near_miss(name, known) or f"; known: {', '.join(known)}"
@@ -217,7 +218,7 @@ def describe_invalid(error: ValidationError, what: str, known: Mapping[str, Any]
             case "missing":
                 lines.append(f"{what} {name!r} is required")
             case _:
-                lines.append(f"{what} {name!r}: {problem['msg'].removeprefix('Value error, ')}")
+                lines.append(f"{what} {name!r}: {said}" if name else said)  # a rule about several has no name
     return "\n".join(lines)
 
 

@@ -312,6 +312,18 @@ async def test_new_settings_begin_anew_whatever_is_stored(changed):
     assert await token(vendor.tokens(state, **changed)) == "access-0002"
 
 
+async def test_a_new_secret_is_tried_out_rather_than_a_token_the_old_one_got():
+    vendor, state = Vendor(), MemoryState()
+    await vendor.tokens(state, refresh=None).headers()
+    assert await token(vendor.tokens(state, refresh=None, client_secret=SecretStr("another-secret"))) == "access-0002"
+
+
+async def test_a_new_secret_goes_on_with_the_refresh_token_in_use_for_the_first_one_is_used_up():
+    vendor, state = Vendor(), MemoryState()
+    await vendor.tokens(state).headers()
+    assert await token(vendor.tokens(state, client_secret=SecretStr("another-secret"))) == "access-0001"
+
+
 @pytest.mark.parametrize("junk", [None, "text", 7, [], {}, {"access_token": "x"}])
 async def test_what_is_stored_but_not_ours_is_replaced(junk):
     vendor, state = Vendor(), MemoryState()

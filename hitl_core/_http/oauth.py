@@ -75,7 +75,9 @@ class OAuthTokens:
         self._refresh: SecretStr | None = None
         self._ends: datetime | None = None
         # What is stored belongs to the settings it came from: new ones, such as after a reconnection, begin anew.
-        self._origin = sha256(f"{client_id}\0{self._first}".encode()).hexdigest()[:16]
+        # A chain of refresh tokens outlives a change of the secret; what the app got by itself does not.
+        root = self._first or client_secret.get_secret_value()
+        self._origin = sha256(f"{client_id}\0{root}".encode()).hexdigest()[:16]
 
     async def headers(self) -> Mapping[str, str]:
         """Return the header with a token that is good for a while.

@@ -181,7 +181,8 @@ def _unrecorded(request: pytest.FixtureRequest, found: Rule, info: ProviderInfo)
     longest = info.limits.text.max if info.limits.text else None
     if found.bulky and (longest is None or longest > _RECORDABLE):
         return "it sends as much text as the vendor takes, and nobody could review the recording"
-    if recording(request.config, info.name) or (request.getfixturevalue("cassettes") / info.name / "conformance").is_dir():
+    folder = request.getfixturevalue("cassettes") / info.name / "conformance"
+    if recording(request.config, info.name) or folder.is_dir():
         return None
     return f"nothing is recorded yet; record with: hitl cassettes record {info.name} --simulator"
 

@@ -140,6 +140,7 @@ def test_a_wrong_combination_is_one_sentence_without_a_value(zendesk, given, sen
         zendesk.connect(**{"access_token": None} | given)
     told = str(caught.value)
     assert sentence in told
+    assert "'setting'" not in told
     assert len(told.splitlines()) == 2  # the sentence, and where all settings are listed
     whole = "".join(traceback.format_exception(caught.value))
     assert SECRET not in whole
