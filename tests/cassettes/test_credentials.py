@@ -82,7 +82,7 @@ def test_a_webhook_secret_is_replaced_by_one_that_libraries_take():
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "client_secret", "apiKey", "data[api-token]", "auth.refreshToken", "secret"]
+    "name", ["password", "client_secret", "apiKey", "data[api-token]", "auth.refreshToken", "secret", "X-Api-Key"]
 )
 def test_fields_of_credentials_are_known_by_name(name):
     assert is_credential_field(name)

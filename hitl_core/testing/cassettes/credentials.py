@@ -17,7 +17,7 @@ __all__ = ["credentials_in", "field_name", "is_credential_field", "is_redacted",
 _WEBHOOK_PLACEHOLDER: Final = "whsec_" + base64.b64encode((PLACEHOLDER + "-").encode() * 3).decode().rstrip("=")
 
 _FIELDS: Final = re.compile(
-    r"(?:access|api|app|auth|bearer|client|id|refresh|secret|shared|signing|verify|webhook)(?:key|secret|token)"
+    r"x?(?:access|api|app|auth|bearer|client|id|refresh|secret|shared|signing|verify|webhook)(?:key|secret|token)"
     r"|authorization|clientassertion|jwt|passphrase|passwd|password|privatekey|secret"
 )
 _ASSIGNED: Final = (
