@@ -112,8 +112,6 @@ class OAuthTokens:
             if self._serves(refused):
                 return True
             refresh = stored.get("refresh_token", self._first) if stored else self._first
-            if self._first is not None and refresh is None:
-                return False  # what was given neither runs out nor can be renewed
             try:
                 tokens = await self._ask(refresh)
             except (AuthenticationError, InvalidRequestError) as error:

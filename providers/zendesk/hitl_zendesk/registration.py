@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final
 
@@ -29,33 +30,50 @@ class Registration:
     # Setting up -----------------------------------------------------------------------------------------------
 
     async def make(self, request: hitl.RegisterWebhook) -> hitl.WebhookRegistration:
-        """Make the webhook, or mend it; a create that was never answered is found by its name and address."""
+        """Make the webhook, or mend it; a create that was never answered is found by its name and address.
+
+        What a failed call has made is removed again: nobody would know of it, and Zendesk would call for ever.
+        """
         operation = "register_webhook"
         previous = dict(request.previous.ids) if request.previous else {}
-        wanted = self._webhook(request.url)
-        found = await self._find(operation, previous.get("webhook"), request.url)
-        if found is not None and tuple(sorted(found.get("subscriptions") or ())) != tuple(
-            sorted(wanted["subscriptions"])
-        ):
+        made: dict[str, str] = {}
+        try:
+            ids = {"webhook": await self._make_webhook(operation, request.url, previous, made)}
+            if self._api.settings.webhook_mode == "triggers":
+                ids |= await self._triggers(operation, ids["webhook"], previous, made)
+            for role, id_ in previous.items():
+                if role.startswith("trigger.") and role not in ids:  # of the other mode, and its webhook is gone
+                    await self._delete(operation, f"triggers/{segment(id_)}")
+            path = f"webhooks/{segment(ids['webhook'])}/signing_secret"
+            secret = (await self._api.call(operation, "GET", path))["signing_secret"]["secret"]
+        except hitl.HitlError:
+            with suppress(hitl.HitlError):
+                await self._remove(operation, made.get("webhook"), made)
+            raise
+        return hitl.WebhookRegistration.model_validate({"url": request.url, "ids": ids, "secrets": [secret]})
+
+    async def _make_webhook(self, operation: str, url: str, previous: dict[str, str], made: dict[str, str]) -> str:
+        """Return the id of the webhook as it should be.
+
+        :param previous: emptied when what was there had to be made anew.
+        :param made: is told what is new.
+        """
+        wanted = self._webhook(url)
+        found = await self._find(operation, previous.get("webhook"), url)
+        if found is not None and sorted(found.get("subscriptions") or ()) != sorted(wanted["subscriptions"]):
             # What a webhook subscribes to cannot be changed.
             await self._remove(operation, found["id"], previous)
-            found, previous = None, {}
+            found = None
+            previous.clear()
         if found is None:
             answer = await self._api.call(operation, "POST", "webhooks", json={"webhook": wanted})
             found = answer["webhook"]
+            made["webhook"] = str(found["id"])
         elif any(found.get(name) != wanted[name] for name in ("endpoint", "status", "http_method", "request_format")):
             path = f"webhooks/{segment(found['id'])}"
             body = {name: value for name, value in wanted.items() if name != "subscriptions"}
             await self._api.call(operation, "PATCH", path, json={"webhook": body}, repeatable=True)
-        ids = {"webhook": str(found["id"])}
-        if self._api.settings.webhook_mode == "triggers":
-            ids |= await self._triggers(operation, ids["webhook"], previous)
-        for role, id_ in previous.items():
-            if role.startswith("trigger.") and role not in ids:  # of the other mode, and its webhook is gone
-                await self._delete(operation, f"triggers/{segment(id_)}")
-        path = f"webhooks/{segment(ids['webhook'])}/signing_secret"
-        secret = (await self._api.call(operation, "GET", path))["signing_secret"]["secret"]
-        return hitl.WebhookRegistration.model_validate({"url": request.url, "ids": ids, "secrets": [secret]})
+        return str(found["id"])
 
     @property
     def name(self) -> str:
@@ -112,7 +130,9 @@ class Registration:
             paging["page[after]"] = meta["after_cursor"]
         return found
 
-    async def _triggers(self, operation: str, webhook: str, previous: Mapping[str, str]) -> dict[str, str]:
+    async def _triggers(
+        self, operation: str, webhook: str, previous: Mapping[str, str], made: dict[str, str]
+    ) -> dict[str, str]:
         ids: dict[str, str] = {}
         existing = {
             str(trigger["id"]): trigger
@@ -126,6 +146,7 @@ class Registration:
             if found is None:
                 answer = await self._api.call(operation, "POST", "triggers", json={"trigger": wanted})
                 found = answer["trigger"]
+                made[f"trigger.{kind}"] = str(found["id"])
             elif not _is_same(found, wanted) or not found.get("active"):
                 path = f"triggers/{segment(str(found['id']))}"
                 await self._api.call(operation, "PUT", path, json={"trigger": wanted}, repeatable=True)

@@ -65,19 +65,21 @@ def lines_of(items: Iterable[hitl.Message]) -> str:
 # hyphens, then author and date; where it was written on somebody's behalf, that between asterisks.
 _RULE: Final = re.compile(r"\A\s*-{8,}[ \t]*(?:\n|$)")
 _ON_BEHALF: Final = re.compile(r"!\*\*\*|\*\*\*!")
+_ON_BEHALF_ALONE: Final = re.compile(r"\s*!\*\*\*.*\*\*\*!\s*")
 _SIGNED: Final = re.compile(r"\A[^\n]{1,200}, [^\n]{0,60}\d{1,2}:\d{2}[^\n]{0,20}(?:\n|$)")
 
 
 def strip_header(text: str) -> str:
     """Take off the header of a comment that a placeholder rendered (behaviour S242, R11).
 
-    Text that merely begins with a hyphen is an agent's own, such as a list, and stays.
+    Text that merely begins with a hyphen is an agent's own, such as a list, and stays. So does a first line with one
+    side of the marker and no rule above it: comments as we read them have no header, and agents like exclamation marks.
     """
     rest = _RULE.sub("", text, count=1)
     ruled = rest != text
     rest = rest.lstrip() if ruled else rest
     first, _, more = rest.partition("\n")
-    if _ON_BEHALF.search(first):
+    if _ON_BEHALF_ALONE.fullmatch(first) or (ruled and _ON_BEHALF.search(first)):
         rest = more
     if ruled:
         rest = _SIGNED.sub("", rest.lstrip(), count=1).lstrip()

@@ -45,6 +45,8 @@ def test_s242_r11_a_header_is_taken_off_in_both_layouts(header, said):
         "Ada Lovelace, Jan 5, 2026, 12:15 PM\nis when we met",
         "**Great**!\nMore",
         "Hello\n----------------------\nbelow a line",
+        "Done!***\nSee you",
+        "***!\nLook",
         "  blanks around  ",
         "",
     ],

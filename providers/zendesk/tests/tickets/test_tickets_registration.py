@@ -129,6 +129,22 @@ async def test_a_secret_that_cannot_be_read_fails_and_the_next_try_makes_no_seco
     assert len(admin.webhooks) == 1
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_a_failed_registration_has_made_is_removed_for_nobody_would_know_of_it(zendesk, admin, mode):
+    admin.troubles["GET webhooks/01J0001/signing_secret"] = [reply(403)]
+    with pytest.raises(hitl.PermissionDeniedError):
+        await register(zendesk, webhook_mode=mode)
+    assert (admin.webhooks, admin.triggers) == ([], [])
+
+
+async def test_what_was_there_before_a_failed_registration_stays(zendesk, admin, state):
+    await register(zendesk, state)
+    admin.troubles["GET webhooks/01J0001/signing_secret"] = [reply(403)]
+    with pytest.raises(hitl.PermissionDeniedError):
+        await register(zendesk, state)
+    assert [webhook["id"] for webhook in admin.webhooks] == ["01J0001"]
+
+
 # Drift
 
 
