@@ -110,8 +110,11 @@ class Checkup:
             mend = "set webhook_secret to the signing secret of the webhook's own page, or register by API"
             detail = "everybody knows the secret Zendesk tests with"
             return [hitl.CheckResult(name="webhook secret", ok=False, detail=detail, mend=mend)]
+        amiss: list[str] = []
         try:
             found = await self._registration.look(_OPERATION, url)
+            if found is not None:
+                amiss = await self._registration.amiss(_OPERATION, str(found["id"]))
         except hitl.ProviderError:
             return []  # told above
         if found is None:
@@ -120,6 +123,10 @@ class Checkup:
         if found.get("status") != "active":
             mend = "register it again, or activate it in Admin Center, Apps and integrations, Webhooks"
             return [hitl.CheckResult(name="webhook", ok=False, detail="it is switched off", mend=mend)]
+        if amiss:
+            detail = f"the triggers that tell of {' and '.join(amiss)} are missing, switched off or changed"
+            mend = "register it again, which mends them"
+            return [hitl.CheckResult(name="triggers", ok=False, detail=detail, mend=mend)]
         return [_fine("webhook", "active")]
 
     async def _closing(self) -> list[hitl.CheckResult]:

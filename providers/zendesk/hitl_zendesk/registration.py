@@ -114,6 +114,18 @@ class Registration:
             return next((webhook for webhook in ours if webhook.get("name") == self.name), None)
         return next((webhook for webhook in ours if webhook.get("endpoint") == url), None)
 
+    async def amiss(self, operation: str, webhook: str) -> list[str]:
+        """Return which of our triggers are missing, switched off or changed, by kind."""
+        if self._api.settings.webhook_mode != "triggers":
+            return []
+        existing = await self._pages(operation, "triggers", "triggers", {"page[size]": _PAGE})
+        kept = [trigger for trigger in existing if trigger.get("active")]
+        return [
+            kind
+            for kind in TRIGGER_KINDS
+            if not any(_is_same(trigger, self._trigger(kind, webhook)) for trigger in kept)
+        ]
+
     async def _ours(self, operation: str) -> list[Mapping[str, Any]]:
         params: dict[str, Any] = {"filter[name_contains]": self.name, "page[size]": _PAGE}
         return await self._pages(operation, "webhooks", "webhooks", params)

@@ -252,3 +252,26 @@ async def test_a_changed_trigger_is_known_by_its_title_though_nothing_is_remembe
     await register(zendesk, webhook_mode="triggers")
     assert written(zendesk) == ["PUT triggers"]
     assert len(admin.triggers) == 3
+
+
+# Looked at
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, []),
+        ({"active": False}, ["comment"]),
+        ({"title": "something else"}, ["comment"]),
+        ({"actions": []}, ["comment"]),
+    ],
+)
+async def test_f42_triggers_that_do_not_tell_of_everything_are_named_by_the_check(zendesk, admin, state, change, told):
+    await register(zendesk, state, webhook_mode="triggers")
+    admin.triggers[0].update(change or {})
+    zendesk.on("GET tickets", {"tickets": []}).on("GET users", {"users": []})
+    zendesk.on("GET ticket_fields", {"ticket_fields": []})
+    async with connect(zendesk, state, webhook_mode="triggers") as connection:
+        amiss = [result for result in await connection.check(webhook_url=URL) if not result.ok]
+    assert [result.name for result in amiss] == ["triggers"] * len(told)
+    assert all(kind in result.detail and "register it again" in result.mend for kind in told for result in amiss)
