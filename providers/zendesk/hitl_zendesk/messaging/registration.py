@@ -46,8 +46,8 @@ class Registrar:
             return _ME
         if found is None:
             msg = (
-                f"no switchboard of the app has an integration {self._integration!r}; add it in Admin Center, or set "
-                "`integration` to its name or id"
+                f"no switchboard of the app has an integration {self._integration!r}; create it by the switchboard "
+                "API, or set `integration` to its name or id"
             )
             raise hitl.NotFoundError(msg, operation=operation)
         return str(found["integrationId"])
