@@ -153,11 +153,11 @@ class Deliveries:
             return [hitl.Ignored(reason=hitl.IgnoredReason.IRRELEVANT, **common)]
         if name == "undeleted":
             return [hitl.SessionReopened(**common)]
-        found = await self._fact(name, told, facts, known)
+        found = await self._fact(name, told, facts, known, event_id)
         return [hitl.UnknownEvent(kind=kind, **common)] if found is None else found
 
     async def _fact(
-        self, name: str, told: Mapping[str, Any], facts: Facts, known: hitl.KnownSession | None
+        self, name: str, told: Mapping[str, Any], facts: Facts, known: hitl.KnownSession | None, event_id: str
     ) -> list[Any] | None:
         """Return what an event means; ``None`` when it is of a kind we do not know."""
         detail, event, at = _mapping(told.get("detail")), _mapping(told.get("event")), moment(told.get("time"))
@@ -168,7 +168,7 @@ class Deliveries:
             case "attachment_linked_to_comment":
                 found = await self._file(facts, event["comment"], detail, moment(detail.get("updated_at")) or at)
             case "comment_made_private" | "comment_redacted" | "attachment_redacted_from_comment":
-                found = [await self._taken_back(facts, name, event["comment"], at, told)]
+                found = [await self._taken_back(facts, name, event["comment"], told, event_id)]
             case "agent_assignment_changed":
                 found = [await self._assigned(facts, event, detail)]
             case "status_changed":
@@ -207,24 +207,33 @@ class Deliveries:
         return [facts.file(whole, id_, agent_of(author), common)]
 
     async def _taken_back(
-        self, facts: Facts, name: str, comment: Mapping[str, Any], at: Any, told: Mapping[str, Any]
+        self, facts: Facts, name: str, comment: Mapping[str, Any], told: Mapping[str, Any], event_id: str
     ) -> Any:
         """An agent made a comment private, or took words or files out of it."""
         id_ = str(comment["id"])
-        suffix = "private" if name == "comment_made_private" else "redacted"
+        private = name == "comment_made_private"
         common = {
-            "event_id": f"comment:{id_}:{suffix}" if suffix == "private" else f"event:{told.get('id')}",
-            "occurred_at": at,
+            "event_id": f"comment:{id_}:private" if private else event_id,
+            "occurred_at": moment(told.get("time")),
             "session": facts.session,
             "raw": told,
         }
         if id_ in facts.own:
             return hitl.Ignored(reason=hitl.IgnoredReason.ECHO, message_id=id_, **common)
-        left = await self._record.comment(facts.ticket, id_) if suffix == "redacted" else None
+        left = None if private else await self._record.comment(facts.ticket, id_)
         said = words(left.get("html_body") or "", left.get("plain_body") or "") if left else None
-        if said is not None and not _REDACTED.fullmatch(_text_of(said)):
-            return hitl.AgentMessageUpdated(message_id=id_, message=said, **common)
-        return hitl.AgentMessageDeleted(message_id=id_, **common)
+        if left is None or said is None or _REDACTED.fullmatch(_text_of(said)):
+            return hitl.AgentMessageDeleted(message_id=id_, **common)
+        # Notes and customers' words are redacted like answers, and what is left of them is not the customer's to see.
+        author: Mapping[str, Any] = {"id": number(left.get("author_id"))}
+        public = bool(left.get("public", True))
+        reason = facts.ignored(id_, author, public=public)
+        if reason is None:
+            author = {**author, **await self._person(author["id"])}
+            reason = facts.ignored(id_, author, public=public)
+        if reason is not None:
+            return hitl.Ignored(reason=reason, message_id=id_, **common)
+        return hitl.AgentMessageUpdated(message_id=id_, message=said, **common)
 
     async def _assigned(self, facts: Facts, event: Mapping[str, Any], detail: Mapping[str, Any]) -> Any:
         current = number(event.get("current"))

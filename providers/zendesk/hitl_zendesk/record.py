@@ -16,6 +16,9 @@ from hitl_zendesk.tickets import state_of
 __all__ = ["Record"]
 
 _PAGE: Final = 100
+_MOST_PAGES: Final = 50
+"""Of one ticket: Zendesk takes 5000 comments."""
+
 _YOUNG: Final = timedelta(seconds=2)
 _FIRST_LOOK: Final = timedelta(minutes=5)
 _RANKS: Final = {"session_reopened": 0, "agent_assigned": 1, "agent_unassigned": 1, "session_stopped": 3}
@@ -97,11 +100,17 @@ class Record:
         return list(self._told(Facts(self._api.ctx.key, id_, me, own, people), found))
 
     async def comment(self, id_: str, comment_id: str) -> Mapping[str, Any] | None:
-        """Return one of a ticket's newest comments as it is now."""
-        params = {"sort": "-created_at", "page[size]": _PAGE}
+        """Return one of a ticket's comments as it is now; newest first, since the newest are changed most."""
+        params: dict[str, Any] = {"sort": "-created_at", "page[size]": _PAGE}
         path = f"tickets/{segment(id_)}/comments"
-        found = (await self._api.call("parse_webhook", "GET", path, params=params))["comments"]
-        return next((comment for comment in found if str(comment["id"]) == comment_id), None)
+        for _ in range(_MOST_PAGES):
+            answer = await self._api.call("parse_webhook", "GET", path, params=params)
+            found = next((comment for comment in answer["comments"] if str(comment["id"]) == comment_id), None)
+            meta = answer.get("meta") or {}
+            if found is not None or not meta.get("has_more") or not meta.get("after_cursor"):
+                return found
+            params["page[after]"] = meta["after_cursor"]
+        return None
 
     async def comments(self, id_: str, after: str | None, *, size: int = _PAGE) -> _Page:
         """Read a page of comments; the people in it are met on the way."""
