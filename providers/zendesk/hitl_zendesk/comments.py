@@ -12,7 +12,7 @@ from hitl_core.http import segment
 from hitl_core.media import load_media
 from hitl_core.rendering import clean_html
 from hitl_zendesk.api import Api
-from hitl_zendesk.facts import ENDED, moment, number
+from hitl_zendesk.facts import ENDED, mark_of, moment, number
 from hitl_zendesk.refusals import update_scopes
 from hitl_zendesk.texts import as_html, lines_of
 from hitl_zendesk.tickets import absent, comment_ids, state_of
@@ -141,7 +141,7 @@ class Comments:
             and (at := moment(comment.get("created_at"))) is not None
             and at >= request.sent_after - _SKEW
         ]
-        marks = [(comment, _mark(comment)) for comment in found]
+        marks = [(comment, mark_of(comment)) for comment in found]
         if ids := tuple(str(comment["id"]) for comment, mark in marks if mark == sent.key):
             return hitl.Found(sent=hitl.SentMessage(ids=ids))
         if any(mark is not None for _, mark in marks):
@@ -178,13 +178,6 @@ def _items(message: hitl.Message) -> Iterator[hitl.Message]:
 
 def _text(items: list[hitl.Message]) -> str:
     return "\n\n".join(item.text if isinstance(item, hitl.Text) else lines_of([item]) for item in items)
-
-
-def _mark(comment: Mapping[str, Any]) -> str | None:
-    metadata = comment.get("metadata")
-    custom = metadata.get("custom") if isinstance(metadata, Mapping) else None
-    mark = custom.get("hitl") if isinstance(custom, Mapping) else None
-    return mark if isinstance(mark, str) else None
 
 
 def _words(comment: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -12,7 +13,7 @@ import hitl_core as hitl
 from hitl_core.http import segment
 from hitl_core.signatures import HmacScheme
 from hitl_zendesk.api import Api
-from hitl_zendesk.facts import Facts, agent_of, moment, number
+from hitl_zendesk.facts import Facts, agent_of, customers_of, moment, number
 from hitl_zendesk.record import Record
 from hitl_zendesk.texts import words
 
@@ -145,7 +146,8 @@ class Deliveries:
             return [hitl.Ignored(reason=hitl.IgnoredReason.NOT_OURS, **common)]
         known = (request.known or {}).get(ticket)
         own = known.own_message_ids if known else frozenset()
-        facts = Facts(self._api.ctx.key, ticket, await self._api.my_id(), own)
+        customers = customers_of(detail, known.session if known else None)
+        facts = Facts(self._api.ctx.key, ticket, await self._api.my_id(), own, customers=customers)
         if name in _ENDS:
             said = await self._until_now(facts, known) if name == "merged" else []
             return [*said, hitl.SessionStopped(reason=_ENDS[name], **common)]
@@ -161,12 +163,13 @@ class Deliveries:
     ) -> list[Any] | None:
         """Return what an event means; ``None`` when it is of a kind we do not know."""
         detail, event, at = _mapping(told.get("detail")), _mapping(told.get("event")), moment(told.get("time"))
+        updated = moment(detail.get("updated_at"))
         found: list[Any] | None = None
         match name:
             case "comment_added":
-                found = await self._comment(facts, event["comment"], moment(detail.get("updated_at")) or at)
+                found = await self._comment(facts, event["comment"], detail, updated or at, event_id)
             case "attachment_linked_to_comment":
-                found = await self._file(facts, event["comment"], detail, moment(detail.get("updated_at")) or at)
+                found = await self._file(facts, event["comment"], detail, updated or at, event_id)
             case "comment_made_private" | "comment_redacted" | "attachment_redacted_from_comment":
                 found = [await self._taken_back(facts, name, event["comment"], told, event_id)]
             case "agent_assignment_changed":
@@ -175,36 +178,56 @@ class Deliveries:
                 found = await self._status(facts, event, detail, known)
         return found
 
-    async def _comment(self, facts: Facts, comment: Mapping[str, Any], at: Any) -> list[Any]:
+    async def _comment(
+        self, facts: Facts, comment: Mapping[str, Any], detail: Mapping[str, Any], at: Any, event_id: str
+    ) -> list[Any]:
         """The event has all of a comment but its files, and of its author the name; the rest is read once for each."""
-        author = comment["author"]
-        if facts.ignored(str(comment["id"]), author, public=bool(comment.get("is_public", True))) is None:
-            author = {**author, **await self._person(number(author.get("id")))}
+        id_, author, public = str(comment["id"]), comment["author"], comment.get("is_public")
+        if facts.ignored(id_, author, public=public is not False) is None:
+            if number(detail.get("actor_id")) == facts.me:  # ours whoever is shown as the author
+                facts = replace(facts, own=facts.own | {id_})
+            elif not isinstance(public, bool):
+                return [_to_read(facts, event_id, at)]
+            else:
+                author = {**author, **await self._person(number(author.get("id")))}
         return list(facts.comment(comment, author=author, at=at))
 
     async def _person(self, id_: str | None) -> Mapping[str, Any]:
-        people = await self._api.people("parse_webhook", {id_} if id_ else ())
+        try:
+            people = await self._api.people("parse_webhook", {id_} if id_ else ())
+        except hitl.PermissionDeniedError:
+            return {}  # what somebody said does not wait for the right to read more of them than their name
         return people.get(id_ or "", {})
 
-    async def _file(self, facts: Facts, comment: Mapping[str, Any], detail: Mapping[str, Any], at: Any) -> list[Any]:
+    async def _file(
+        self, facts: Facts, comment: Mapping[str, Any], detail: Mapping[str, Any], at: Any, event_id: str
+    ) -> list[Any]:
         """A file comes without its comment's author; who made the update is all that is told."""
         id_, file = str(comment["id"]), comment["attachment"]
         actor = number(detail.get("actor_id"))
         common = {"occurred_at": at, "session": facts.session, "raw": comment}
+        public = file.get("is_public", comment.get("is_public"))
         # The update is ours whoever is shown as the author, as when a customer's file was relayed by us.
         author: Mapping[str, Any] = {"id": actor}
-        if actor is not None and actor != facts.me:
-            people = await self._api.people("parse_webhook", {actor} - {"-1"})
-            author = people.get(actor, author)
-        public = bool(file.get("is_public", comment.get("is_public", True)))
-        reason = facts.ignored(id_, author, public=public)
+        reason = facts.ignored(id_, author, public=public is not False)
+        if reason is None and not isinstance(public, bool):
+            return [_to_read(facts, event_id, at)]
+        if reason is None:
+            author = {"id": actor, **await self._person(actor)}
+            reason = facts.ignored(id_, author)
+        if reason is None:
+            # The event says neither how large the file is nor whether it is harmful.
+            path = f"attachments/{segment(str(file['id']))}"
+            try:
+                file = (await self._api.call("parse_webhook", "GET", path))["attachment"]
+            except hitl.PermissionDeniedError:
+                pass  # opening it will tell
+            except hitl.NotFoundError:
+                reason = hitl.IgnoredReason.IRRELEVANT  # taken out again
         if reason is not None:
-            event_id = f"attachment:{file['id']}"
-            return [hitl.Ignored(event_id=event_id, reason=reason, message_id=id_, **common)]
-        # The event says neither how large the file is nor whether it is harmful.
-        path = f"attachments/{segment(str(file['id']))}"
-        whole = (await self._api.call("parse_webhook", "GET", path))["attachment"]
-        return [facts.file(whole, id_, agent_of(author), common)]
+            name = f"attachment:{file['id']}"
+            return [hitl.Ignored(event_id=name, reason=reason, message_id=id_, **common)]
+        return [facts.file(file, id_, agent_of(author), common)]
 
     async def _taken_back(
         self, facts: Facts, name: str, comment: Mapping[str, Any], told: Mapping[str, Any], event_id: str
@@ -259,9 +282,14 @@ class Deliveries:
 
     async def _until_now(self, facts: Facts, known: hitl.KnownSession | None) -> list[Any]:
         try:
-            return await self._record.told_until_now(facts.ticket, known.cursor if known else None, facts.own)
+            return await self._record.told_until_now(facts, known.cursor if known else None)
         except hitl.NotFoundError:
             return []  # gone with all that was in it
+
+
+def _to_read(facts: Facts, event_id: str, at: Any) -> Any:
+    """Return that the ticket is to be read: the event does not say whether customers may see what it tells."""
+    return hitl.SessionChanged(event_id=event_id, occurred_at=at, session=facts.session)
 
 
 def _text_of(message: hitl.Message) -> str:

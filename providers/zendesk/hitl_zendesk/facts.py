@@ -15,7 +15,7 @@ from typing import Any, Final
 import hitl_core as hitl
 from hitl_zendesk.texts import words
 
-__all__ = ["ENDED", "SYSTEM", "Facts", "agent_of", "file_of", "moment", "number"]
+__all__ = ["ENDED", "SYSTEM", "Facts", "agent_of", "customers_of", "file_of", "mark_of", "moment", "number"]
 
 SYSTEM: Final = "-1"
 """Zendesk itself: triggers, automations."""
@@ -63,14 +63,31 @@ def _second(at: datetime | None) -> str:
 
 
 def agent_of(user: Mapping[str, Any]) -> hitl.Agent:
-    """Return an agent, from a user record or from what a delivery says of an author."""
+    """Return an agent, from a user record or from what a delivery says of an author.
+
+    Where agents have an alias, it is the name Zendesk shows to customers.
+    """
     photo = user.get("photo")
     return hitl.Agent(
         id=str(user["id"]),
-        name=user.get("name"),
+        name=user.get("alias") or user.get("name"),
         email=user.get("email"),
         avatar_url=photo.get("content_url") if isinstance(photo, Mapping) else None,
     )
+
+
+def customers_of(ticket: Mapping[str, Any], session: hitl.HitlSession | None) -> frozenset[str]:
+    """Return who has asked: the ticket's requester, and who it was for us, since agents can change the one."""
+    found = (number(ticket.get("requester_id")), number(session.user_id) if session else None)
+    return frozenset(id_ for id_ in found if id_)
+
+
+def mark_of(comment: Mapping[str, Any]) -> str | None:
+    """Return our key, which the update that made a comment of ours carries; ``None`` where Zendesk shows none."""
+    metadata = comment.get("metadata")
+    custom = metadata.get("custom") if isinstance(metadata, Mapping) else None
+    mark = custom.get("hitl") if isinstance(custom, Mapping) else None
+    return mark if isinstance(mark, str) else None
 
 
 def file_of(attachment: Mapping[str, Any], ticket: str) -> hitl.Message:
@@ -94,6 +111,7 @@ class Facts:
 
     :param me: id of the user we act as.
     :param own: ids of comments we wrote.
+    :param customers: ids of who has asked; they may be staff, such as in a helpdesk for colleagues.
     """
 
     connection: str
@@ -101,6 +119,7 @@ class Facts:
     me: str
     own: frozenset[str] = frozenset()
     users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    customers: frozenset[str] = frozenset()
 
     @property
     def session(self) -> hitl.SessionRef:
@@ -117,6 +136,8 @@ class Facts:
         id_ = str(comment["id"])
         common = {"occurred_at": at, "session": self.session, "raw": comment}
         reason = self.ignored(id_, author, public=bool(comment.get("public", comment.get("is_public", True))))
+        if mark_of(comment) is not None:  # which shows before the answer to our update does
+            reason = hitl.IgnoredReason.ECHO
         files = comment.get("attachments") or []
         if reason is not None:
             yield hitl.Ignored(event_id=f"comment:{id_}", reason=reason, message_id=id_, **common)
@@ -153,8 +174,10 @@ class Facts:
             return hitl.IgnoredReason.SYSTEM
         if not public:
             return hitl.IgnoredReason.INTERNAL_NOTE
-        staff = author["is_staff"] if "is_staff" in author else author.get("role", "agent") != "end-user"
-        return None if staff else hitl.IgnoredReason.END_USER
+        staff = author.get("is_staff")
+        if not isinstance(staff, bool):
+            staff = author.get("role", "agent") != "end-user"
+        return None if staff and author_id not in self.customers else hitl.IgnoredReason.END_USER
 
     # Changes --------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import hitl_core as hitl
 from hitl_core.http import segment
 from hitl_zendesk.api import Api
-from hitl_zendesk.facts import Facts, moment, number
+from hitl_zendesk.facts import Facts, customers_of, moment, number
 from hitl_zendesk.tickets import state_of
 
 __all__ = ["Record"]
@@ -74,7 +75,8 @@ class Record:
         wanted |= {found for comment in comments.items if (found := number(comment.get("author_id")))}
         wanted |= {found for found in (number(ticket.get("assignee_id")),) if found}
         people = await self._api.people("list_events", wanted - {me})
-        facts = Facts(self._api.ctx.key, id_, me, request.own_message_ids, people)
+        customers = customers_of(ticket, request.session)
+        facts = Facts(self._api.ctx.key, id_, me, request.own_message_ids, people, customers)
         events = [*self._told(facts, comments.items), *(change.told(facts) for change in changes)]
         events.sort(key=lambda event: (event.occurred_at or _FIRST, _RANKS.get(event.kind, 2)))
         after = _Cursor(comments.after, cursor.audits if comments.more else audits.after)
@@ -85,19 +87,18 @@ class Record:
             more=comments.more or audits.more,
         )
 
-    async def told_until_now(self, id_: str, cursor: str | None, own: frozenset[str]) -> list[Any]:
+    async def told_until_now(self, facts: Facts, cursor: str | None) -> list[Any]:
         """Return the facts of a ticket's comments since a cursor, for an end that must not overtake them."""
         found: list[Mapping[str, Any]] = []
         after: str | None = _Cursor.read(cursor).comments
         more = True
         while more:
-            page = await self.comments(id_, after)
+            page = await self.comments(facts.ticket, after)
             found += page.items
             after, more = page.after, page.more
-        me = await self._api.my_id()
-        authors = {author for comment in found if (author := number(comment.get("author_id")))} - {me}
+        authors = {author for comment in found if (author := number(comment.get("author_id")))} - {facts.me}
         people = await self._api.people("parse_webhook", authors)
-        return list(self._told(Facts(self._api.ctx.key, id_, me, own, people), found))
+        return list(self._told(replace(facts, users=people), found))
 
     async def comment(self, id_: str, comment_id: str) -> Mapping[str, Any] | None:
         """Return one of a ticket's comments as it is now; newest first, since the newest are changed most."""

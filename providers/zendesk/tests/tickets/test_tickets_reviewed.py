@@ -7,7 +7,7 @@ import pytest
 import hitl_core as hitl
 from hitl_core.testing import reply
 
-from .conftest import AGENT, CUSTOMER, ME, TICKET, event
+from .conftest import AGENT, CUSTOMER, ME, TICKET, event, said
 
 pytestmark = pytest.mark.anyio
 
@@ -94,3 +94,100 @@ async def test_redactions_without_an_id_of_their_own_are_two(zendesk):
     first = await means(zendesk, body)
     zendesk.clock.advance(1)
     assert (await means(zendesk, body)).event_id != first.event_id
+
+
+# Customers who are staff, as in an IT helpdesk for colleagues
+
+
+async def test_f24_a_customer_who_is_staff_is_not_their_own_agent(zendesk):
+    body = event("comment_added", said(author=AGENT), requester_id=str(AGENT))
+    assert reasons([await means(zendesk, body)]) == ["end_user"]
+
+
+async def test_f24_who_asked_stays_the_customer_though_the_ticket_names_another_requester(zendesk):
+    body = event("comment_added", said(author=AGENT), requester_id="4077")
+    assert reasons([await means(zendesk, body, known=known(user_id=str(AGENT)))]) == ["end_user"]
+
+
+async def test_f24_f28_a_file_of_a_customer_who_is_staff_is_theirs(zendesk):
+    told = {"comment": {"id": "601", "attachment": {"id": "801", "filename": "a.png", "is_public": True}}}
+    body = event("attachment_linked_to_comment", told, requester_id=str(AGENT))
+    assert reasons([await means(zendesk, body)]) == ["end_user"]
+
+
+async def test_f24_the_words_of_a_customer_who_is_staff_are_read_as_theirs(zendesk, connection):
+    zendesk.ticket(requester_id=AGENT).on(COMMENTS, {"comments": [comment()], "users": [ADA]})
+    assert reasons((await read(connection)).events) == ["end_user"]
+
+
+async def test_f24_s236_nor_are_they_told_before_an_end(zendesk):
+    zendesk.on(COMMENTS, {"comments": [comment()], "users": [ADA]})
+    body = event("status_changed", {"previous": "OPEN", "current": "SOLVED"}, requester_id=str(AGENT), actor_id="5002")
+    async with zendesk.receiving() as (_, receive):
+        assert reasons(await receive(body)) == ["end_user", "agent_closed"]
+
+
+async def test_f24_what_we_wrote_for_a_participant_who_is_staff_is_an_echo_before_its_id_is_known(zendesk):
+    assert reasons([await means(zendesk, event("comment_added", said(author=AGENT), actor_id=str(ME)))]) == ["echo"]
+
+
+async def test_f24_a_comment_with_our_mark_is_an_echo_by_pull_before_its_id_is_known(zendesk, connection):
+    marked = comment(metadata={"system": {}, "custom": {"hitl": "k/0"}})
+    zendesk.on(COMMENTS, {"comments": [marked, comment(602)], "users": [ADA]})
+    assert reasons((await read(connection)).events) == ["echo", "agent_message"]
+
+
+# What a delivery leaves open
+
+
+@pytest.mark.parametrize("unsaid", [{"is_public": None}, {}])
+async def test_r12_a_comment_that_does_not_say_whether_it_is_public_is_looked_up(zendesk, unsaid):
+    told = said()
+    del told["comment"]["is_public"]
+    told["comment"] |= unsaid
+    found = await means(zendesk, event("comment_added", told))
+    assert isinstance(found, hitl.SessionChanged)
+    assert found.session == REF
+
+
+@pytest.mark.parametrize("unsaid", [{"is_public": None}, {}])
+async def test_r12_f28_nor_is_a_file_shown_that_does_not_say_so(zendesk, unsaid):
+    told = {"comment": {"id": "601", "attachment": {"id": "801", "filename": "a.png"} | unsaid}}
+    assert isinstance(await means(zendesk, event("attachment_linked_to_comment", told)), hitl.SessionChanged)
+
+
+@pytest.mark.parametrize(("role", "kind"), [("agent", "agent_message"), ("end-user", "end_user")])
+@pytest.mark.parametrize("unsaid", [{"is_staff": None}, {}])
+async def test_f24_an_author_of_whom_nothing_is_told_is_looked_up(zendesk, role, kind, unsaid):
+    zendesk.on("GET users/5002", {"user": {"id": 5002, "name": "Bo", "role": role}})
+    told = said(author=5002)
+    del told["comment"]["author"]["is_staff"]
+    told["comment"]["author"] |= unsaid
+    assert reasons([await means(zendesk, event("comment_added", told))]) == [kind]
+
+
+FILE = {"id": "801", "filename": "a.png", "content_type": "image/png", "is_public": True}
+
+
+async def test_f28_a_file_that_is_gone_by_now_is_no_dead_letter(zendesk):
+    zendesk.on("GET attachments/801", ABSENT)
+    found = await means(zendesk, event("attachment_linked_to_comment", {"comment": {"id": "601", "attachment": FILE}}))
+    assert (reasons([found]), found.event_id) == (["irrelevant"], "attachment:801")
+
+
+async def test_f28_a_file_we_may_not_look_up_is_told_by_what_the_event_says(zendesk):
+    zendesk.on("GET attachments/801", FORBIDDEN)
+    found = await means(zendesk, event("attachment_linked_to_comment", {"comment": {"id": "601", "attachment": FILE}}))
+    assert (found.kind, found.event_id) == ("agent_message", "attachment:801")
+    assert (found.message.name, found.message.content_type, found.message.size) == ("a.png", "image/png", None)
+
+
+async def test_an_answer_does_not_wait_for_the_right_to_read_who_wrote_it(zendesk):
+    zendesk.on(f"GET users/{AGENT}", FORBIDDEN)
+    found = await means(zendesk, event("comment_added", said()))
+    assert found.agent == hitl.Agent(id=str(AGENT), name="Ada")
+
+
+async def test_customers_see_the_alias_an_agent_has_for_them(zendesk):
+    zendesk.on(f"GET users/{AGENT}", {"user": ADA | {"name": "Ada Smith", "alias": "Ada S."}})
+    assert (await means(zendesk, event("comment_added", said()))).agent.name == "Ada S."
