@@ -22,6 +22,8 @@ _MOST_PAGES: Final = 50
 
 _YOUNG: Final = timedelta(seconds=2)
 _FIRST_LOOK: Final = timedelta(minutes=5)
+_BETWEEN_READS: Final = timedelta(minutes=5)
+"""Most that several requests take together, and that our clock may be ahead of Zendesk's."""
 _RANKS: Final = {"session_reopened": 0, "agent_assigned": 1, "agent_unassigned": 1, "session_stopped": 3}
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,11 +93,12 @@ class Record:
         """Return the facts of a ticket's comments since a cursor, for an end that must not overtake them."""
         found: list[Mapping[str, Any]] = []
         after: str | None = _Cursor.read(cursor).comments
-        more = True
-        while more:
+        for _ in range(_MOST_PAGES):
             page = await self.comments(facts.ticket, after)
             found += page.items
-            after, more = page.after, page.more
+            if not page.more or page.after == after:
+                break
+            after = page.after
         authors = {author for comment in found if (author := number(comment.get("author_id")))} - {facts.me}
         people = await self._api.people("parse_webhook", authors)
         return list(self._told(replace(facts, users=people), found))
@@ -125,8 +128,16 @@ class Record:
             return _Page((), after, more=False)  # audits need a wider scope; the state tells the same, if less finely
 
     async def _page(self, path: str, name: str, after: str | None, size: int, params: Mapping[str, Any]) -> _Page:
-        paging = {"page[size]": size} | ({"page[after]": after} if after else {})
-        answer = await self._api.call("list_events", "GET", path, params={**params, **paging})
+        paging = {**params, "page[size]": size}
+        try:
+            place = {"page[after]": after} if after else {}
+            answer = await self._api.call("list_events", "GET", path, params=paging | place)
+        except hitl.InvalidRequestError:
+            if not after:
+                raise
+            # A place may be kept for days, and Zendesk promises nothing for it. What is read twice has the same ids.
+            after = None
+            answer = await self._api.call("list_events", "GET", path, params=paging)
         self._api.meet(answer.get("users") or ())
         meta = answer.get("meta") or {}
         return _Page(answer[name], meta.get("after_cursor") or after, bool(meta.get("has_more")))
@@ -160,6 +171,10 @@ class Record:
                     moved.append(hitl.SessionRef(connection=self._api.ctx.key, id=id_))
                 if at is not None and (newest is None or at > newest):
                     newest = at
+        if newest is not None and len(ids) > _PAGE:
+            # A ticket that was read first may have moved before another that was read last: go back behind both.
+            behind = min(newest, asked_at - _BETWEEN_READS)
+            newest = behind if since is None else max(behind, since)
         # Times are of whole seconds: in the one that is running, more may happen yet.
         settled = newest is not None and asked_at - newest > _YOUNG
         cursor = None if newest is None else f"{newest.isoformat()}{'' if settled else '+'}"

@@ -7,7 +7,7 @@ import pytest
 import hitl_core as hitl
 from hitl_core.testing import reply
 
-from .conftest import AGENT, CUSTOMER, ME, TICKET, event, said
+from .conftest import AGENT, CUSTOMER, ME, TICKET, event, said, ticket
 
 pytestmark = pytest.mark.anyio
 
@@ -191,3 +191,72 @@ async def test_an_answer_does_not_wait_for_the_right_to_read_who_wrote_it(zendes
 async def test_customers_see_the_alias_an_agent_has_for_them(zendesk):
     zendesk.on(f"GET users/{AGENT}", {"user": ADA | {"name": "Ada Smith", "alias": "Ada S."}})
     assert (await means(zendesk, event("comment_added", said()))).agent.name == "Ada S."
+
+
+# Reading on
+
+
+BAD_CURSOR = reply(400, json={"error": "InvalidPaginationParameter", "description": "page[after] is not valid"})
+
+
+def refuses(old, *pages):
+    """Refuse one place to go on from; give the pages otherwise."""
+    left = list(pages)
+
+    def answer(request):
+        return BAD_CURSOR if asked_after([request]) == [old] else reply(json=left.pop(0))
+
+    return answer
+
+
+async def test_f13_a_place_zendesk_does_not_know_any_more_is_not_asked_for_for_ever(zendesk, connection):
+    zendesk.on(COMMENTS, refuses("old", {"comments": [comment()], "users": [ADA], "meta": {"after_cursor": "new"}}))
+    zendesk.on(AUDITS, refuses("older", {"audits": [], "meta": {"has_more": False}}))
+    page = await read(connection, cursor='["old","older"]')
+    assert reasons(page.events) == ["agent_message"]
+    assert page.cursor == '["new",null]'
+
+
+async def test_f13_s236_an_end_is_told_though_the_place_is_not_known_any_more(zendesk):
+    zendesk.on(COMMENTS, refuses("old", {"comments": [comment()], "users": [ADA]}))
+    with_place = {str(TICKET): known()[str(TICKET)].model_copy(update={"cursor": '["old",null]'})}
+    async with zendesk.receiving() as (_, receive):
+        found = await receive(event("status_changed", {"previous": "OPEN", "current": "SOLVED"}), known=with_place)
+    assert reasons(found) == ["agent_message", "agent_closed"]
+
+
+async def test_a_refusal_of_the_beginning_is_an_error(zendesk, connection):
+    zendesk.on(COMMENTS, BAD_CURSOR)
+    with pytest.raises(hitl.InvalidRequestError):
+        await read(connection)
+
+
+async def test_more_without_a_place_to_go_on_from_is_no_loop(zendesk):
+    zendesk.on(COMMENTS, {"comments": [comment()], "users": [ADA], "meta": {"has_more": True, "after_cursor": None}})
+    async with zendesk.receiving() as (_, receive):
+        found = await receive(event("status_changed", {"previous": "OPEN", "current": "SOLVED"}))
+    assert reasons(found) == ["agent_message", "agent_closed"]
+    assert len(zendesk.sent(COMMENTS)) == 1
+
+
+async def test_f13_a_ticket_that_moves_while_the_others_are_read_is_named_the_next_time(zendesk, connection):
+    ids = [str(number) for number in range(1, 151)]
+    moved_at = dict.fromkeys(ids, "2026-01-05T11:00:00Z")
+
+    def answer(request):
+        asked = parse_qs(urlsplit(request.url).query)["ids"][0].split(",")
+        tickets = [ticket(id_=int(id_), updated_at=moved_at[id_]) for id_ in asked]
+        if "1" in asked:  # read already, when it moves
+            moved_at.update({"1": "2026-01-05T12:00:01Z", "150": "2026-01-05T12:00:03Z"})
+        zendesk.clock.advance(4)
+        return reply(json={"tickets": tickets})
+
+    zendesk.on("GET tickets/show_many", answer)
+    first = await connection.list_changes(sessions=ids)
+    zendesk.clock.advance(300)
+    second = await connection.list_changes(sessions=ids, cursor=first.cursor)
+    assert "1" in {ref.id for ref in second.sessions}
+    assert "2" not in {ref.id for ref in second.sessions}
+    zendesk.clock.advance(300)
+    third = await connection.list_changes(sessions=ids, cursor=second.cursor)
+    assert third.sessions == ()
