@@ -81,6 +81,11 @@ class Api:
         """Return the id of the user we act as; asked once."""
         return (await self.ctx.identity()).id
 
+    @property
+    def met(self) -> Mapping[str, Mapping[str, Any]]:
+        """Who is known already, by id."""
+        return self._users
+
     def meet(self, users: Collection[Mapping[str, Any]]) -> None:
         """Remember people a read brought along."""
         for user in users:

@@ -60,15 +60,31 @@ class Comments:
         body: dict[str, Any] = {"comment": comment, "metadata": {"hitl": request.key}}
         if status in ENDED or (status in _WAITING and request.author.role == "user"):
             body["status"] = "open"  # which the author's being the customer does not do by itself
-        answer = await self._api.call(
-            "send_message",
-            "PUT",
-            f"tickets/{segment(session.id)}",
-            json={"ticket": body},
-            scopes=update_scopes(session.id),
+        me = await self._api.my_id()  # which may fail, and so comes before the write
+        try:
+            answer = await self._put(session.id, body)
+        except hitl.InvalidRequestError as error:
+            heir = self._heir(request, ticket) if error.status == 422 else None
+            if heir is None:
+                raise
+            answer = await self._put(session.id, {**body, "comment": {**comment, "author_id": int(heir)}})
+        return hitl.SentMessage(ids=comment_ids(answer), state=state_of(answer["ticket"], me=me, people=self._api.met))
+
+    async def _put(self, id_: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        path, scopes = f"tickets/{segment(id_)}", update_scopes(id_)
+        answer: Mapping[str, Any] = await self._api.call(
+            "send_message", "PUT", path, json={"ticket": body}, scopes=scopes
         )
-        me = await self._api.my_id()
-        return hitl.SentMessage(ids=comment_ids(answer), state=state_of(answer["ticket"], me=me))
+        return answer
+
+    def _heir(self, request: hitl.SendMessage, ticket: Mapping[str, Any]) -> str | None:
+        """Return who the customer has become: agents merge visitors into people they know, and the ticket goes along.
+
+        Whoever was merged is gone and can be nobody's author.
+        """
+        author, requester = self._author(request), number(ticket.get("requester_id"))
+        of_customer = request.author.role == "user" and author == number(request.session.user_id)
+        return requester if of_customer and requester != author else None
 
     async def _comment(self, request: hitl.SendMessage) -> dict[str, Any]:
         texts: list[hitl.Message] = []

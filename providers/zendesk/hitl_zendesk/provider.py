@@ -21,6 +21,7 @@ from hitl_zendesk.users import Customers
 
 __all__ = ["ZendeskProvider"]
 
+_WITHHELD: Final = "Zendesk does not hand this file out to the agent these credentials act as"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -180,9 +181,11 @@ class ZendeskProvider:
             await stack.aclose()
             url = answer.headers.get("location", "")
             if not url.startswith("https://") or self._api.own_path(url) is not None:  # such as the page to sign in
-                msg = "Zendesk does not hand this file out to the agent these credentials act as"
-                raise hitl.PermissionDeniedError(msg, operation="open_attachment")
+                raise hitl.PermissionDeniedError(_WITHHELD, operation="open_attachment")
         got = await self._ctx.fetch(url, max_bytes=request.max_bytes)
+        if got.content_type == "text/html" and not str(kind).lower().startswith("text/html"):
+            # A page to sign in at, as on the host of another brand, or of the company's own login.
+            raise hitl.PermissionDeniedError(_WITHHELD, operation="open_attachment")
         return hitl.AttachmentStream(
             chunks=_once(got.content), close=stack.aclose, content_type=kind, name=name, size=len(got.content)
         )

@@ -5,9 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import hitl_core as hitl
+from hitl_core.download import Download
 from hitl_core.testing import reply
 
-from .conftest import AGENT, CUSTOMER, ME, TICKET, event, said, ticket
+from .conftest import AGENT, CUSTOMER, ME, TICKET, event, refused, said, ticket, updated
 
 pytestmark = pytest.mark.anyio
 
@@ -260,3 +261,101 @@ async def test_f13_a_ticket_that_moves_while_the_others_are_read_is_named_the_ne
     zendesk.clock.advance(300)
     third = await connection.list_changes(sessions=ids, cursor=second.cursor)
     assert third.sessions == ()
+
+
+# Customers who were merged into another
+
+
+WINNER = 4002
+GONE = refused(author=["Author: is deleted"])
+PUT = f"PUT tickets/{TICKET}"
+
+
+def authors(zendesk):
+    return [body["ticket"]["comment"].get("author_id") for body in zendesk.bodies(PUT)]
+
+
+@pytest.mark.parametrize(
+    "author", [hitl.Author.user(hitl.ExternalUser(id=str(CUSTOMER))), hitl.Author.user()], ids=["named", "unnamed"]
+)
+async def test_s210_a_customer_whom_agents_merged_goes_on_as_the_one_the_ticket_is_of(
+    zendesk, connection, session, author
+):
+    zendesk.ticket(requester_id=WINNER).on(PUT, GONE, updated(701))
+    sent = await connection.send_message(session, "Hello", author=author)
+    assert sent.ids == ("701",)
+    assert authors(zendesk) == [CUSTOMER, WINNER]
+
+
+async def test_s210_a_customer_who_is_there_stays_the_author_whoever_the_ticket_is_of(zendesk, connection, session):
+    zendesk.ticket(requester_id=WINNER).takes(701)
+    await connection.send_message(session, "Hello", author=hitl.Author.user())
+    assert authors(zendesk) == [CUSTOMER]
+
+
+@pytest.mark.parametrize(
+    ("author", "requester", "user_id"),
+    [
+        (hitl.Author.user(hitl.ExternalUser(id="4003")), WINNER, CUSTOMER),
+        (hitl.Author.user(hitl.ExternalUser(id=str(CUSTOMER))), 4050, 4050),
+        (hitl.Author.user(), CUSTOMER, CUSTOMER),
+        (hitl.Author.user(), None, CUSTOMER),
+        (hitl.Author.bot(), WINNER, CUSTOMER),
+    ],
+    ids=["participant", "beside a requester by name", "unchanged", "nobody", "bot"],
+)
+async def test_s210_nobody_elses_words_become_the_requesters(zendesk, connection, session, author, requester, user_id):
+    zendesk.ticket(requester_id=requester).on(PUT, GONE)
+    with pytest.raises(hitl.InvalidRequestError):
+        await connection.send_message(session.model_copy(update={"user_id": str(user_id)}), "Hello", author=author)
+    assert len(authors(zendesk)) == 1
+
+
+# Who has the ticket
+
+
+async def test_f09_the_state_after_a_message_names_an_agent_we_have_met(zendesk, connection, session):
+    zendesk.ticket(assignee_id=AGENT).takes(701)
+    zendesk.on(COMMENTS, {"comments": [comment()], "users": [ADA]})
+    await read(connection)
+    zendesk.on(f"PUT tickets/{TICKET}", {"ticket": ticket(assignee_id=AGENT), "audit": {"events": []}})
+    sent = await connection.send_message(session, "Hello")
+    assert sent.state.agent.name == "Ada"
+
+
+# Files that are not handed out
+
+
+SIGN_IN = Download(content=b"<html>Sign in</html>", content_type="text/html")
+
+
+@pytest.mark.parametrize("redirected", [True, False])
+@pytest.mark.parametrize(("kind", "given"), [("image/png", False), ("text/html", True)])
+async def test_f28_a_page_to_sign_in_at_is_not_the_file(zendesk, redirected, kind, given):
+    async def fetch(url, *, max_bytes=None):
+        return SIGN_IN
+
+    url = "https://brand.zendesk.com/attachments/token/x/?name=lamp.png"
+    if redirected:
+        zendesk.on("GET /attachments/token/x/", reply(302, headers={"location": "https://sso.acme.test/login"}))
+        url = "https://acme.zendesk.com/attachments/token/x/?name=lamp.png"
+    zendesk.on("GET attachments/801", {"attachment": {"id": 801, "content_url": url, "content_type": kind}})
+    async with zendesk.connect(fetch=fetch) as connection:
+        opening = connection.open_attachment(hitl.AttachmentRef(id="801"))
+        if given:
+            stream = await opening
+            assert b"".join([chunk async for chunk in stream.chunks]) == SIGN_IN.content
+            await stream.close()
+        else:
+            with pytest.raises(hitl.PermissionDeniedError):
+                await opening
+
+
+# Nothing that can fail comes after a write
+
+
+async def test_f37_who_we_are_is_asked_before_a_comment_is_made_and_not_when_it_is(zendesk, connection, session):
+    zendesk.takes(701).on("GET users/me", reply(503))
+    with pytest.raises(hitl.ProviderUnavailableError):
+        await connection.send_message(session, "Hello")
+    assert zendesk.writes == []
