@@ -263,8 +263,8 @@ class Deliveries:
         updated = moment(detail.get("updated_at"))
         if current is None or current == facts.me:
             return facts.assigned(None if current is None else {"id": current}, updated=updated, raw=event)
-        people = await self._api.people("parse_webhook", {current})
-        return facts.assigned(people.get(current, {"id": current}), updated=updated, raw=event)
+        assignee = {"id": current, **await self._person(current)}
+        return facts.assigned(assignee, updated=updated, raw=event)
 
     async def _status(
         self, facts: Facts, event: Mapping[str, Any], detail: Mapping[str, Any], known: hitl.KnownSession | None

@@ -177,18 +177,26 @@ class ZendeskProvider:
             )
             answer = await stack.enter_async_context(opened)
             if answer.status not in _REDIRECTS:
+                if _is_page(answer.headers.get("content-type"), kind):
+                    await stack.aclose()
+                    raise hitl.PermissionDeniedError(_WITHHELD, operation="open_attachment")
                 return hitl.AttachmentStream(chunks=answer.chunks, close=stack.aclose, content_type=kind, name=name)
             await stack.aclose()
             url = answer.headers.get("location", "")
             if not url.startswith("https://") or self._api.own_path(url) is not None:  # such as the page to sign in
                 raise hitl.PermissionDeniedError(_WITHHELD, operation="open_attachment")
         got = await self._ctx.fetch(url, max_bytes=request.max_bytes)
-        if got.content_type == "text/html" and not str(kind).lower().startswith("text/html"):
-            # A page to sign in at, as on the host of another brand, or of the company's own login.
+        if _is_page(got.content_type, kind):
             raise hitl.PermissionDeniedError(_WITHHELD, operation="open_attachment")
         return hitl.AttachmentStream(
             chunks=_once(got.content), close=stack.aclose, content_type=kind, name=name, size=len(got.content)
         )
+
+
+def _is_page(found: str | None, kind: object) -> bool:
+    """Whether a page came instead of a file: to sign in at, as on another brand's host or the company's own."""
+    page = "text/html"
+    return (found or "").lower().startswith(page) and not str(kind).lower().startswith(page)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -359,3 +359,63 @@ async def test_f37_who_we_are_is_asked_before_a_comment_is_made_and_not_when_it_
     with pytest.raises(hitl.ProviderUnavailableError):
         await connection.send_message(session, "Hello")
     assert zendesk.writes == []
+
+
+async def test_f28_a_page_of_the_accounts_own_to_sign_in_at_is_not_the_file_either(zendesk, connection):
+    page = reply(200, body=b"<html>Sign in</html>", headers={"content-type": "text/html; charset=utf-8"})
+    url = "https://acme.zendesk.com/attachments/token/x/?name=lamp.png"
+    zendesk.on("GET attachments/801", {"attachment": {"id": 801, "content_url": url, "content_type": "image/png"}})
+    zendesk.on("GET /attachments/token/x/", page)
+    with pytest.raises(hitl.PermissionDeniedError):
+        await connection.open_attachment(hitl.AttachmentRef(id="801"))
+
+
+@pytest.mark.parametrize("url", [None, "", "/attachments/token/x", "http://acme.zendesk.com@evil.test/x"])
+async def test_a_file_without_an_address_is_no_crash(zendesk, connection, url):
+    zendesk.on("GET attachments/801", {"attachment": {"id": 801, "content_url": url, "content_type": "image/png"}})
+    with pytest.raises(hitl.HitlError):
+        await connection.open_attachment(hitl.AttachmentRef(id="801"))
+    assert zendesk.asked == ["GET attachments/801"]
+
+
+async def test_an_assignment_does_not_wait_for_the_right_to_read_to_whom(zendesk):
+    zendesk.on(f"GET users/{AGENT}", FORBIDDEN)
+    found = await means(zendesk, event("agent_assignment_changed", {"previous": None, "current": str(AGENT)}))
+    assert found.agent == hitl.Agent(id=str(AGENT))
+
+
+# Ids beyond what a float holds, and what else comes
+
+
+HUGE = 2**63 - 1
+
+
+async def test_ids_beyond_floats_stay_as_they_are(zendesk, connection):
+    zendesk.on(COMMENTS, {"comments": [comment(HUGE, author=HUGE - 1)], "users": [ADA | {"id": HUGE - 1}]})
+    (found,) = (await read(connection)).events
+    assert (found.event_id, found.agent.id) == (f"comment:{HUGE}", str(HUGE - 1))
+    pushed = await means(zendesk, event("comment_added", said(id_=HUGE, author=AGENT)))
+    assert pushed.event_id == found.event_id
+
+
+async def test_what_is_null_in_a_comment_loses_nothing_of_the_others(zendesk, connection):
+    bare = dict.fromkeys(comment()) | {"id": 600, "type": "VoiceComment", "data": {"recorded": True}, "via": None}
+    listed = [bare, comment(metadata=None, attachments=None, plain_body=None), comment(602, created_at=None)]
+    zendesk.on(COMMENTS, {"comments": listed, "users": None, "meta": None})
+    zendesk.on(AUDITS, {"audits": [{"id": 1, "events": None, "created_at": None, "author_id": None}], "meta": None})
+    kinds = {getattr(one, "message_id", None): one.kind for one in (await read(connection)).events}
+    assert kinds == {"600": "ignored", "601": "agent_message", "602": "agent_message"}
+
+
+@pytest.mark.parametrize("route", [COMMENTS, AUDITS])
+async def test_a_ticket_deleted_between_two_reads_is_gone(zendesk, connection, route):
+    zendesk.on(route, ABSENT)
+    with pytest.raises(hitl.NotFoundError):
+        await read(connection)
+
+
+async def test_f26_who_is_gone_for_good_does_not_end_reading(zendesk, connection):
+    zendesk.ticket(assignee_id=5009).on("GET users/5009", ABSENT)
+    zendesk.on(COMMENTS, {"comments": [comment()], "users": [ADA]})
+    page = await read(connection)
+    assert (reasons(page.events), page.state.agent) == (["agent_message"], hitl.Agent(id="5009"))
