@@ -27,6 +27,7 @@ _ACCOUNT_UPDATES: Final = ("zendesk-rate-limit-tickets-update", "zendesk-ratelim
 _LIMIT: Final = re.compile(
     r"total=(?P<total>[0-9]{1,9}).*?remaining=(?P<left>[0-9]{1,9}).*?resets=(?P<resets>[0-9]{1,9})"
 )
+_MINUTE: Final = 60
 _CODE: Final = re.compile(r"[A-Za-z_]{1,64}")
 _SCOPES: Final = re.compile(r"required scopes?: (?P<scopes>[a-z:_ ,]{1,100})")
 _FIELD: Final = re.compile(r"[a-z0-9_]{1,64}")
@@ -163,10 +164,14 @@ def _refused(body: Any) -> str | None:
 def _limited(response: HttpResponse) -> str | None:
     """Return which limit a 429 is about; ``None`` is the account's."""
     ticket = _TICKET.search(response.url)
-    for name in _UPDATES:
-        match = _LIMIT.search(response.headers.get(name, ""))
-        if ticket and match and int(match["left"]) == 0:
-            return ticket_scope(ticket["id"])
+    for names, scope in ((_UPDATES, ticket_scope(ticket["id"]) if ticket else None), (_ACCOUNT_UPDATES, UPDATES)):
+        for name in names:
+            match = _LIMIT.search(response.headers.get(name, ""))
+            if scope and match and int(match["left"]) == 0:
+                return scope
+    wait = response.headers.get("retry-after", "")
+    if ticket and wait.isdecimal() and int(wait[:9]) > _MINUTE:
+        return ticket_scope(ticket["id"])  # though no header says so: what the account may do is counted by the minute
     if response.url.partition("?")[0].removesuffix(".json").endswith("/users/create_or_update"):
         return USERS
     return None

@@ -3,9 +3,11 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hitl_zendesk.refusals import classify
 
 import hitl_core as hitl
 from hitl_core.download import Download
+from hitl_core.http import HttpResponse
 from hitl_core.testing import reply
 
 from .conftest import AGENT, CUSTOMER, ME, TICKET, event, refused, said, ticket, updated
@@ -419,3 +421,28 @@ async def test_f26_who_is_gone_for_good_does_not_end_reading(zendesk, connection
     zendesk.on(COMMENTS, {"comments": [comment()], "users": [ADA]})
     page = await read(connection)
     assert (reasons(page.events), page.state.agent) == (["agent_message"], hitl.Agent(id="5009"))
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("headers", "scope"),
+    [
+        ({"retry-after": "468"}, "ticket:77"),
+        ({"retry-after": "60"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "9" * 5000}, "ticket:77"),
+        ({"retry-after": "20", "zendesk-rate-limit-tickets-update": "total=20; remaining=0; resets=20"}, "updates"),
+        ({"retry-after": "20", "zendesk-ratelimit-tickets-update": "total=20; remaining=3; resets=20"}, None),
+        ({}, None),
+    ],
+)
+def test_f38_what_one_ticket_or_all_updates_have_used_up_does_not_stop_reading_the_account(headers, scope):
+    found = classify(HttpResponse(429, headers, b"", "https://acme.zendesk.com/api/v2/tickets/77"))
+    assert found.scope == scope
+
+
+def test_f38_a_long_wait_elsewhere_is_the_accounts():
+    found = classify(HttpResponse(429, {"retry-after": "468"}, b"", "https://acme.zendesk.com/api/v2/users/me"))
+    assert found.scope is None
