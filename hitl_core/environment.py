@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from hitl_core.discovery import load_provider, near_miss
+from hitl_core.discovery import list_providers, load_provider, near_miss
 from hitl_core.errors import ConfigurationError
 from hitl_core.info import ProviderInfo
 
@@ -26,10 +26,14 @@ def settings_from_environment(name: str, environ: Mapping[str, str] | None = Non
     known = info.settings.model_fields
     settings: dict[str, Any] = {}
     prefix = variable_prefix(name)
+    longer = [variable_prefix(plugin.name) for plugin in list_providers() if plugin.name != name]
+    others = tuple(other for other in longer if other.startswith(prefix))
     for variable, value in (os.environ if environ is None else environ).items():
         if not variable.startswith(prefix):
             continue
         setting = variable.removeprefix(prefix).lower()
+        if setting not in known and variable.startswith(others):
+            continue  # such as that of zendesk-messaging, when it is zendesk that is asked for
         if setting not in known:
             msg = f"the variable {variable} is no setting of {name!r}{near_miss(setting, known)}"
             raise ConfigurationError(msg)

@@ -467,3 +467,11 @@ def test_the_same_without_an_event_loop(helpdesk):
     assert helpdesk.tickets[session.id].open is False
     with pytest.raises(hitl.HitlError, match="is not open"):
         connection.check()
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "", "ftp://bot.test/hook", "https://", "//bot.test/hook", "http://[::1", 5]
+)
+async def test_a_webhook_is_registered_at_a_web_address_alone(connection, address):
+    with pytest.raises(hitl.InvalidRequestError, match="the whole address"):
+        await connection.register_webhook(address)

@@ -78,6 +78,8 @@ def load_simulator(name: str) -> type[Simulator]:
     """
     plugin = _simulator_of(name)
     try:
+        import starlette.applications  # noqa: F401 - which every simulator needs as soon as it is made
+
         from hitl_core.testing.simulator import Simulator
     except ModuleNotFoundError as error:
         raise _without(plugin, error) from error

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from hitl_core import calls, plans
 from hitl_core.connection.base import ConnectionBase
 from hitl_core.connection.registration import load_registration, save_registration
-from hitl_core.errors import WebhookVerificationError
+from hitl_core.errors import InvalidRequestError, WebhookVerificationError
 from hitl_core.events import AnyEvent
 from hitl_core.messages import AttachmentRef
 from hitl_core.sessions import HitlSession, SessionRef
@@ -87,8 +88,12 @@ class Incoming(ConnectionBase):
         return (await self.parse_delivery(delivery, known)).events
 
     async def register_webhook(self, url: str) -> calls.WebhookRegistration:
-        """Make the vendor call ``url``, and remember what that made, secrets included."""
+        """Make the vendor call ``url``, and remember what that made, secrets included.
+
+        :raises InvalidRequestError: it is no web address.
+        """
         self._require("webhook_registration")
+        _check_address(url)
         async with self._context.state.lock("webhook"):
             previous = await load_registration(self._context.state)
             request = calls.RegisterWebhook(url=url, previous=previous)
@@ -177,3 +182,14 @@ class Incoming(ConnectionBase):
         self._require("open_attachment")
         request = calls.OpenAttachment(ref=ref, max_bytes=max_bytes)
         return await self._call("open_attachment", request, calls.AttachmentStream)
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except (ValueError, AttributeError, TypeError):
+        fine = False
+    if not fine:
+        msg = "give the whole address the helpdesk is to call, such as https://bot.example.com/webhooks/helpdesk"
+        raise InvalidRequestError(msg, operation="register_webhook")

@@ -46,11 +46,18 @@ class Checkup:
         return results
 
     def _no_entry(self, error: hitl.ProviderError) -> hitl.CheckResult:
+        settings = self._api.settings
         if isinstance(error, hitl.AuthenticationError):
             mend = f"look the client up in {_OAUTH}, and set client_id and client_secret; its owner has to be an agent"
+            if settings.access_token is not None:
+                mend = "set access_token anew, to a token of an agent; or make an OAuth client, whose tokens renew"
+            elif settings.api_token is not None:
+                mend = "check email and api_token; API tokens are being withdrawn, so make an OAuth client instead"
             return hitl.CheckResult(name="credentials", ok=False, detail=error.message, mend=mend)
         if isinstance(error, hitl.NotFoundError):
             mend = "check subdomain: the first word of the address agents work at"
+            if settings.base_url is not None:
+                mend = "check base_url: the address of the account itself, without /api/v2"
             return hitl.CheckResult(name="account", ok=False, detail=error.message, mend=mend)
         if isinstance(error, hitl.PermissionDeniedError):
             detail = "they may not even read whom they act as"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -50,9 +49,6 @@ SUBSCRIPTIONS: Final = tuple(
     )
 )
 """What we subscribe to; Zendesk tells of every ticket of the account."""
-
-_REDACTED: Final = re.compile(r"[\s\u2580-\u259f]*")
-"""What is left of words that were redacted altogether: blocks."""
 
 TRIGGER_KINDS: Final = ("comment", "assignee", "status")
 
@@ -245,7 +241,7 @@ class Deliveries:
             return hitl.Ignored(reason=hitl.IgnoredReason.ECHO, message_id=id_, **common)
         left = None if private else await self._record.comment(facts.ticket, id_)
         said = words(left.get("html_body") or "", left.get("plain_body") or "") if left else None
-        if left is None or said is None or _REDACTED.fullmatch(_text_of(said)):
+        if left is None or said is None:
             return hitl.AgentMessageDeleted(message_id=id_, **common)
         # Notes and customers' words are redacted like answers, and what is left of them is not the customer's to see.
         author: Mapping[str, Any] = {"id": number(left.get("author_id"))}
@@ -290,10 +286,6 @@ class Deliveries:
 def _to_read(facts: Facts, event_id: str, at: Any) -> Any:
     """Return that the ticket is to be read: the event does not say whether customers may see what it tells."""
     return hitl.SessionChanged(event_id=event_id, occurred_at=at, session=facts.session)
-
-
-def _text_of(message: hitl.Message) -> str:
-    return message.text if isinstance(message, hitl.Text) else getattr(message, "markdown", "")
 
 
 def _told(body: bytes) -> dict[str, Any]:

@@ -32,6 +32,9 @@ ENDED: Final = {
 
 _NUMBER: Final = re.compile(r"-?[1-9][0-9]{0,19}")
 
+_REDACTED: Final = "redacted.txt"
+"""Name of what takes the place of a file that was redacted."""
+
 _FAMILIES: Final[Mapping[str, type[hitl.Image | hitl.Audio | hitl.Video]]] = {
     "image": hitl.Image,
     "audio": hitl.Audio,
@@ -157,9 +160,10 @@ class Facts:
     def file(
         self, file: Mapping[str, Any], comment_id: str, agent: hitl.Agent | None, common: Mapping[str, Any]
     ) -> Any:
-        """Return the fact of one file; what Zendesk found to be harmful, or deleted, is not passed on."""
+        """Return the fact of one file; what was found to be harmful, deleted or redacted is not passed on."""
         event_id = f"attachment:{file['id']}"
-        if file.get("malware_scan_result") == "malware_found" or file.get("deleted"):
+        gone = file.get("deleted") or (file.get("file_name") or file.get("filename")) == _REDACTED
+        if file.get("malware_scan_result") == "malware_found" or gone:
             reason = hitl.IgnoredReason.IRRELEVANT
             return hitl.Ignored(event_id=event_id, reason=reason, message_id=comment_id, **common)
         message = file_of(file, self.ticket)

@@ -15,7 +15,7 @@ __all__ = ["CustomField", "ZendeskOptions", "ZendeskSettings"]
 class ZendeskSettings(hitl.ProviderSettings):
     """An account of Zendesk Support, and the app that acts in it."""
 
-    subdomain: str = Field(description="Account, such as acme of acme.zendesk.com; the whole address will do.")
+    subdomain: str = Field(description="Account: acme, acme.zendesk.com or https://acme.zendesk.com.")
     client_id: str | None = Field(
         default=None,
         description="Unique identifier of the OAuth client, from Admin Center, Apps and integrations, OAuth clients.",

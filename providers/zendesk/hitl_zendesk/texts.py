@@ -88,6 +88,9 @@ def strip_header(text: str) -> str:
     return rest.strip() if rest != text else text
 
 
+_REDACTED: Final = re.compile(r"[\s\u2580-\u259f]*")
+"""What is left of words that were redacted altogether: blocks."""
+
 _ESCAPED: Final = re.compile(r"\\([^\w\s]|_)")
 
 
@@ -98,9 +101,9 @@ def words(html: str, plain: str) -> hitl.Message | None:
     """
     if not html:
         text = strip_header(plain.strip())
-        return hitl.Text(text=text) if text else None
+        return hitl.Text(text=text) if text and not _REDACTED.fullmatch(text) else None
     markdown, text = clean_html(html).text, clean_html(html, to="text").text
-    if not markdown:
+    if not markdown or _REDACTED.fullmatch(text):
         return None
     if (stripped := strip_header(text)) != text:
         # Looked for in plain text alone: in Markdown, emphasis before an exclamation mark looks like the marker.

@@ -85,7 +85,7 @@ class Customers:
         # and a refusal says that somebody has it, or has been created meanwhile.
         mail = {**body, "email": user.email.strip(), "skip_verify_email": True}
         answer = await self._api.http.post(
-            "users", operation=_OPERATION, json={"user": mail}, accept={422}, repeatable=True, scopes=(USERS,)
+            "users", operation=_OPERATION, json={"user": mail}, accept={422}, repeatable=True
         )
         if answer.status != 422:
             return _user(answer.json())

@@ -68,8 +68,8 @@ async def test_f42_an_account_in_order_checks_out(account, mode):
     ("answer", "name", "detail", "mend"),
     [
         (reply(401, json={"error": "Couldn't authenticate you"}), "credentials", "credentials are refused", "OAuth"),
-        (me(id=None), "credentials", "act as no agent", "its owner has to be an agent"),
-        (me(role="end-user"), "credentials", "act as no agent", "its owner has to be an agent"),
+        (me(id=None), "credentials", "act as no agent", "to a token of an agent"),
+        (me(role="end-user"), "credentials", "act as no agent", "to a token of an agent"),
         (reply(404, body="<html>No help desk</html>"), "account", "no such account", "check subdomain"),
         (NO_SCOPE, "credentials", "may not even read", "lacks the scope users:read; add it to scope"),
         (FORBIDDEN, "credentials", "may not even read", "give it a role"),

@@ -255,3 +255,12 @@ async def test_f38_customers_are_written_at_most_once_a_second(zendesk, connecti
     for number in range(3):
         await connection.create_user(external_id=f"user-{number}")
     assert sum(zendesk.clock.waits) >= 2
+
+
+async def test_a_customer_with_an_address_does_not_keep_the_next_one_waiting(zendesk, connection):
+    made(nobody(zendesk))
+    zendesk.on("POST users", reply(201, json={"user": person(4003)}))
+    await connection.create_user(external_id="user-1")
+    await connection.create_user(email="grace@example.com")
+    await connection.create_user(external_id="user-2")
+    assert sum(zendesk.clock.waits) <= 2

@@ -194,7 +194,9 @@ async def test_f24_f28_other_peoples_files_are_ignored_and_not_read(zendesk, act
     assert not [route for route in zendesk.asked if "attachments" in route]
 
 
-@pytest.mark.parametrize("harm", [{"malware_scan_result": "malware_found"}, {"deleted": True}])
+@pytest.mark.parametrize(
+    "harm", [{"malware_scan_result": "malware_found"}, {"deleted": True}, {"file_name": "redacted.txt", "size": 1}]
+)
 async def test_a_harmful_or_deleted_file_is_not_passed_on(zendesk, harm):
     zendesk.on("GET attachments/801", whole(**harm))
     assert reason(await means(zendesk, event("attachment_linked_to_comment", linked()))) == "irrelevant"

@@ -89,3 +89,8 @@ def test_f27_html_becomes_markdown_where_there_is_mark_up_and_text_where_not(htm
 @pytest.mark.parametrize(("plain", "said"), [(" Hi \n", hitl.Text(text="Hi")), ("", None), (" \n", None)])
 def test_without_html_the_plain_text_counts(plain, said):
     assert words("", plain) == said
+
+
+@pytest.mark.parametrize(("html", "plain"), [("<p>▇▇▇ ▇▇</p>", "▇▇▇ ▇▇"), ("", "▇▇▇")])
+def test_what_was_redacted_altogether_says_nothing(html, plain):
+    assert words(html, plain) is None
