@@ -40,8 +40,14 @@ class Checker:
         """Return what was found; without a key that opens the app there is nothing else to look at."""
         try:
             app = await self._app()
-        except hitl.ProviderError as error:
+        except (hitl.AuthenticationError, hitl.PermissionDeniedError) as error:
             return [hitl.CheckResult(name="key", ok=False, detail=error.message, mend=_KEY)]
+        except hitl.NotFoundError as error:
+            mend = f"check app_id, and that {self._settings.root} is the address of the API, up to /v2"
+            return [hitl.CheckResult(name="app", ok=False, detail=error.message, mend=mend)]
+        except hitl.ProviderError as error:
+            mend = f"is {self._settings.root} to be reached from here?"
+            return [hitl.CheckResult(name="reachable", ok=False, detail=error.message, mend=mend)]
         results = [_ok("key", "opens the app" if app is not None else "is an integration's: it does not show the app")]
         if app is not None:
             results += [_conversations(app), *await self._switchboard()]

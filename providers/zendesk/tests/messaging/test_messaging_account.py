@@ -4,6 +4,7 @@ import pytest
 from hitl_zendesk.subdomains import subdomain_of
 
 import hitl_core as hitl
+from hitl_core.testing.simulator import Fault
 
 pytestmark = pytest.mark.anyio
 
@@ -173,6 +174,13 @@ async def test_f42_a_wrong_app_is_told_with_where_its_id_stands(scene):
     (found,) = await connection.check()
     assert not found.ok
     assert "app_id" in found.mend
+
+
+async def test_f42_an_api_that_cannot_be_reached_is_no_matter_of_the_key(scene):
+    scene.sim.faults.append(Fault(kind="answer", status=503, times=None))
+    (found,) = await scene.connection.check()
+    assert found.name == "reachable"
+    assert "https://helpdesk.test" in found.mend
 
 
 async def test_f42_a_key_of_the_integration_is_enough(scenes):
