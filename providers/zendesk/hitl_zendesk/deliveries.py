@@ -12,7 +12,7 @@ import hitl_core as hitl
 from hitl_core.http import segment
 from hitl_core.signatures import HmacScheme
 from hitl_zendesk.api import Api
-from hitl_zendesk.facts import Facts, agent_of, customers_of, moment, number
+from hitl_zendesk.facts import ENDED, Facts, agent_of, customers_of, moment, number
 from hitl_zendesk.record import Record
 from hitl_zendesk.texts import words
 
@@ -147,7 +147,7 @@ class Deliveries:
         if name in _ENDS:
             said = await self._until_now(facts, known) if name == "merged" else []
             return [*said, hitl.SessionStopped(reason=_ENDS[name], **common)]
-        if name in _IRRELEVANT:
+        if name in _IRRELEVANT or (name == "undeleted" and str(detail.get("status")).lower() in ENDED):
             return [hitl.Ignored(reason=hitl.IgnoredReason.IRRELEVANT, **common)]
         if name == "undeleted":
             return [hitl.SessionReopened(**common)]

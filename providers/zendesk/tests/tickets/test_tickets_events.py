@@ -380,3 +380,8 @@ async def test_s236_what_was_said_before_a_merge_is_told(zendesk):
 
 async def test_a_restored_ticket_is_open_again(zendesk):
     assert (await means(zendesk, event("undeleted"))).kind == "session_reopened"
+
+
+@pytest.mark.parametrize("status", ["SOLVED", "CLOSED"])
+async def test_a_restored_ticket_that_had_ended_stays_so(zendesk, status):
+    assert reason(await means(zendesk, event("undeleted", status=status))) == "irrelevant"
